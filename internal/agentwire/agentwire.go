@@ -1,0 +1,127 @@
+// Package agentwire holds the messages between a client and the
+// `ltsp-server-agent session` that wraps its desktop on the server.
+//
+// They travel on the agent's standard input and output, through the SSH session
+// channel: JSON objects tagged by their member "type", one a line. The agent
+// says Hello first and Started once the desktop's first command runs, answers
+// each Ping with Pong, and says Ended last. The client pings, and ends the session in
+// order with End; closing the channel ends it too.
+package agentwire
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"goldm/internal/tagged"
+)
+
+// Version is the version of the protocol that Hello names.
+const Version = 1
+
+// MaxLine bounds a line, in bytes with its newline.
+const MaxLine = 4 << 10
+
+// A Message is a pointer to one of the structs of this package.
+type Message interface{ messageType() string }
+
+// Hello is the agent's first message.
+type Hello struct {
+	Version int    `json:"version"` // of the protocol
+	Agent   string `json:"agent"`   // the program's version, for the log
+}
+
+// Started reports that the desktop's first command runs.
+type Started struct{}
+
+// Pong answers a Ping.
+type Pong struct{}
+
+// Ended reports that no process of the session is left. It is the agent's last message.
+type Ended struct {
+	// Status is the exit status of the desktop's first command as a shell
+	// would give it: 128 and the number of the signal that killed it.
+	Status int `json:"status"`
+}
+
+// Ping tells the agent that the client is there. After the first one, their
+// absence ends the session.
+type Ping struct{}
+
+// End asks the agent to end the session.
+type End struct{}
+
+func (*Hello) messageType() string   { return "hello" }
+func (*Started) messageType() string { return "started" }
+func (*Pong) messageType() string    { return "pong" }
+func (*Ended) messageType() string   { return "ended" }
+func (*Ping) messageType() string    { return "ping" }
+func (*End) messageType() string     { return "end" }
+
+func newMessage(kind string) Message {
+	switch kind {
+	case "hello":
+		return new(Hello)
+	case "started":
+		return new(Started)
+	case "pong":
+		return new(Pong)
+	case "ended":
+		return new(Ended)
+	case "ping":
+		return new(Ping)
+	case "end":
+		return new(End)
+	}
+	return nil
+}
+
+// Write writes one message, in one Write.
+func Write(w io.Writer, m Message) error {
+	line, err := tagged.Encode(m.messageType(), m)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	if len(line) > MaxLine {
+		return fmt.Errorf("%s of %d bytes: the limit is %d", m.messageType(), len(line), MaxLine)
+	}
+	_, err = w.Write(line)
+	return err
+}
+
+// Reader reads messages. Its memory does not grow with what arrives.
+type Reader struct{ lines *bufio.Reader }
+
+// NewReader returns a Reader of r, from which it may read ahead.
+func NewReader(r io.Reader) *Reader {
+	return &Reader{lines: bufio.NewReaderSize(r, MaxLine)}
+}
+
+// Read reads one line. The error is a *tagged.BadMessage where the line is
+// no message, after which the next line can be read; a desktop without an agent
+// prints what it likes. At the end it is io.EOF, whether or not a part of a line came.
+func (r *Reader) Read() (Message, error) {
+	line, err := r.lines.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return nil, r.skip()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tagged.Decode(line, newMessage)
+}
+
+// skip drops the rest of a line that is too long.
+func (r *Reader) skip() error {
+	for {
+		_, err := r.lines.ReadSlice('\n')
+		switch {
+		case err == nil:
+			return &tagged.BadMessage{Reason: fmt.Sprintf("line over %d bytes", MaxLine)}
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}

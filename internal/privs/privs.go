@@ -1,0 +1,117 @@
+// Package privs gives up root for good: it is what stands between ldm and the
+// programs that it runs as other users.
+//
+// Exec replaces the calling process, which is a fresh one made for this, so no
+// thread of the daemon changes its user. The order is groups, gid, uid, and
+// then an assertion that none of it can be taken back (setresuid(2),
+// capabilities(7)).
+package privs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// User is a numeric user with its group.
+type User struct {
+	UID, GID int
+	Groups   []int // supplementary ones; nil for none
+}
+
+// Lookup finds a user of this machine by name.
+func Lookup(name string) (User, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return User{}, err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return User{}, fmt.Errorf("uid of %s: %w", name, err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return User{}, fmt.Errorf("gid of %s: %w", name, err)
+	}
+	return User{UID: uid, GID: gid}, nil
+}
+
+// Exec becomes u and then the program argv with the environment of this
+// process. It sets no_new_privs and a core limit of zero, asks for SIGKILL when
+// parent dies, and returns only with an error.
+func Exec(u User, parent int, argv []string) error {
+	if len(argv) == 0 {
+		return errors.New("no program to run")
+	}
+	if err := become(u); err != nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("core limit: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	// After the change of user, which clears it: prctl(2).
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("death signal: %w", err)
+	}
+	// In a pid namespace of our own the parent reads as 0, dead or alive.
+	if ppid := os.Getppid(); ppid != parent && ppid != 0 {
+		return errors.New("the parent is gone")
+	}
+	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
+}
+
+// become changes groups, gid and uid and asserts that root's are gone.
+func become(u User) error {
+	if err := syscall.Setgroups(u.Groups); err != nil {
+		return fmt.Errorf("set groups: %w", err)
+	}
+	if err := syscall.Setresgid(u.GID, u.GID, u.GID); err != nil {
+		return fmt.Errorf("become group %d: %w", u.GID, err)
+	}
+	if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
+		return fmt.Errorf("become user %d: %w", u.UID, err)
+	}
+	return assert(u)
+}
+
+func assert(u User) error {
+	if r, e, s := unix.Getresuid(); r != u.UID || e != u.UID || s != u.UID {
+		return fmt.Errorf("uids are %d %d %d, not %d", r, e, s, u.UID)
+	}
+	if r, e, s := unix.Getresgid(); r != u.GID || e != u.GID || s != u.GID {
+		return fmt.Errorf("gids are %d %d %d, not %d", r, e, s, u.GID)
+	}
+	groups, err := syscall.Getgroups()
+	if slices.Sort(groups); err != nil || !slices.Equal(groups, slices.Sorted(slices.Values(u.Groups))) {
+		return fmt.Errorf("supplementary groups are %v, not %v (%v)", groups, u.Groups, err)
+	}
+	if u.UID == 0 {
+		return nil
+	}
+	if syscall.Setuid(0) == nil || syscall.Setgid(0) == nil {
+		return errors.New("root can be taken back")
+	}
+	return nil
+}
+
+// Conceal makes this process unreadable for others of its own user: not
+// dumpable, so no ptrace and no /proc/PID/mem (ptrace(2)), and no core file.
+// A program that will hold secrets calls it before it receives the first.
+func Conceal() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("not dumpable: %w", err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("core limit: %w", err)
+	}
+	return nil
+}
