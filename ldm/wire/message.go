@@ -1,0 +1,123 @@
+package wire
+
+// A Message is a pointer to one of the structs of this package.
+type Message interface{ messageType() string }
+
+// Login tells a new worker what to do; it is the first message.
+type Login struct {
+	ID      string   `json:"id"`      // of this login, for the log
+	User    string   `json:"user"`    // as typed: any UTF-8 without NUL
+	Servers []string `json:"servers"` // host or host:port, tried in order
+
+	// KnownHosts lists files in the format of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+	KnownHosts []string `json:"known_hosts"`
+
+	Display string `json:"display"` // the seat's X display, such as ":0"
+	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
+
+	XSession string            `json:"xsession,omitempty"` // the session script on the server; empty for the usual places
+	Env      map[string]string `json:"env"`                // LTSP_CLIENT and its like, for the session on the server
+}
+
+// Answer answers a Question; Text is nil where none was wanted.
+type Answer struct {
+	Text *string `json:"text"`
+}
+
+// Start asks an authenticated worker to start the desktop.
+type Start struct {
+	Session  string `json:"session,omitempty"`  // a session's id or its Exec; empty for the server's default
+	Language string `json:"language,omitempty"` // the session's LANG; empty for the server's default
+	Sound    *Sound `json:"sound,omitempty"`    // nil for a session without sound
+}
+
+// Sound is where the client's sound daemon takes programs, in PulseAudio's native
+// protocol.
+type Sound struct {
+	Socket string `json:"socket"` // path; it may come and go with the daemon
+	Cookie []byte `json:"cookie"` // the daemon's authentication cookie, 256 bytes
+}
+
+// Progress says what the worker is waiting for, a few words for the person.
+type Progress struct {
+	Text string `json:"text"`
+}
+
+// The values of Question.Kind; those of greetd's auth_message_type.
+const (
+	Visible = "visible"
+	Secret  = "secret"
+	Info    = "info"
+	Trouble = "error"
+)
+
+// Question is text that the server, or the worker, wants answered: a question,
+// or something to read, which a nil Answer acknowledges.
+type Question struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
+
+// Authenticated reports that the server let the user in. The worker now waits
+// for Start.
+type Authenticated struct {
+	Server string `json:"server"` // the one of Login.Servers that did
+}
+
+// Failed reports that the login came to nothing; the worker exits after it.
+type Failed struct {
+	Refused  bool   `json:"refused"`          // the server refused the user or the answers
+	Sentence string `json:"sentence"`         // for the person
+	Detail   string `json:"detail,omitempty"` // for the log; no secrets
+}
+
+// Started reports that the server runs the session's first command.
+type Started struct{}
+
+// Ended reports the end of a session; the worker exits after it.
+type Ended struct {
+	Sentence string `json:"sentence,omitempty"` // for the person, where it did not end by logging out
+	Detail   string `json:"detail,omitempty"`   // for the log
+}
+
+func (*Login) messageType() string         { return "login" }
+func (*Answer) messageType() string        { return "answer" }
+func (*Start) messageType() string         { return "start" }
+func (*Progress) messageType() string      { return "progress" }
+func (*Question) messageType() string      { return "question" }
+func (*Authenticated) messageType() string { return "authenticated" }
+func (*Failed) messageType() string        { return "failed" }
+func (*Started) messageType() string       { return "started" }
+func (*Ended) messageType() string         { return "ended" }
+
+// fromDaemon returns an empty message of a type that ldm sends.
+func fromDaemon(kind string) Message {
+	switch kind {
+	case "login":
+		return new(Login)
+	case "answer":
+		return new(Answer)
+	case "start":
+		return new(Start)
+	}
+	return nil
+}
+
+// fromWorker returns an empty message of a type that a worker sends.
+func fromWorker(kind string) Message {
+	switch kind {
+	case "progress":
+		return new(Progress)
+	case "question":
+		return new(Question)
+	case "authenticated":
+		return new(Authenticated)
+	case "failed":
+		return new(Failed)
+	case "started":
+		return new(Started)
+	case "ended":
+		return new(Ended)
+	}
+	return nil
+}
