@@ -1,0 +1,89 @@
+package ldm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+
+	"goldm/internal/supervise"
+	"goldm/ldm/login"
+	"goldm/ldm/xserver"
+)
+
+// stopGrace is how long a greeter or a worker may take to end.
+const stopGrace = 6 * time.Second
+
+func (s *Seat) socket() string { return filepath.Join(s.dir, "greetd.sock") }
+
+// startGreeter starts the greeter after a pause.
+func (s *Seat) startGreeter(after time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopG = cancel
+	x := s.x
+	s.tasks.Go(func() {
+		defer cancel()
+		s.post(login.GreeterGone{Err: s.runGreeter(ctx, after, x)}, nil)
+	})
+}
+
+// runGreeter sees a greeter from its start to its end.
+func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.Server) error {
+	if err := sleep(ctx, after); err != nil {
+		return err
+	}
+	if x == nil {
+		return errors.New("there is no X server")
+	}
+	auth, home := filepath.Join(s.dir, "greeter.auth"), filepath.Join(s.dir, "greeter")
+	if err := errors.Join(makeHome(home, s.Users.Greeter), xserver.WriteAuth(auth, s.Users.Greeter, x.Cookie)); err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	defer os.Remove(auth)
+	out, file, err := newOutput(s.Log.With("process", "greeter"))
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	process, err := s.children.Start(supervise.Command{
+		Name: "greeter",
+		Args: slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
+		Dir:  "/",
+		Env: []string{
+			"DISPLAY=" + x.Display, "XAUTHORITY=" + auth, "GREETD_SOCK=" + s.socket(),
+			"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
+			"PATH=" + os.Getenv("PATH"), "LANG=" + language(), "SHELL=/bin/sh",
+		},
+		// Its own helpers, such as a bus, end with it.
+		Namespaces: unix.CLONE_NEWPID,
+		Stdout:     file, Stderr: file,
+	})
+	file.Close()
+	if err != nil {
+		return err
+	}
+	s.ready.Do(func() {
+		daemon.SdNotify(false, daemon.SdNotifyReady) // sd_notify(3); without systemd it does nothing
+	})
+	select {
+	case <-process.Done():
+		return because(process.Err(), out)
+	case <-ctx.Done():
+		process.Stop(stopGrace)
+		return ctx.Err()
+	}
+}
+
+// language is the greeter's: this machine's own.
+func language() string {
+	if lang := os.Getenv("LANG"); lang != "" {
+		return lang
+	}
+	return "C.UTF-8"
+}

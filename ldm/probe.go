@@ -1,0 +1,70 @@
+package ldm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"goldm/ldm/login"
+	"goldm/ldm/wire"
+)
+
+// watchServers has a probe running as long as somebody may log in.
+func (s *Seat) watchServers() {
+	switch wanted := s.machine.AtLogin() && len(s.Settings.Servers) > 0; {
+	case wanted && s.stopProbe == nil:
+		ctx, cancel := context.WithCancel(context.Background())
+		s.stopProbe = cancel
+		s.tasks.Go(func() { s.keepProbe(ctx) })
+	case !wanted && s.stopProbe != nil:
+		s.stopProbe()
+		s.stopProbe = nil
+	}
+}
+
+// keepProbe starts a probe again when it ends, after 1 s, 2 s, 4 s … up to a
+// minute. Meanwhile nothing is known of the servers.
+func (s *Seat) keepProbe(ctx context.Context) {
+	for pause := time.Duration(0); sleep(ctx, pause) == nil; pause = min(max(2*pause, time.Second), time.Minute) {
+		err := s.runProbe(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.Log.Warn("the probe ended", "cause", err)
+		s.post(login.Servers{}, nil)
+	}
+}
+
+// runProbe sees a probe from its start to its end.
+func (s *Seat) runProbe(ctx context.Context) error {
+	conn, theirs, err := wire.ProbePair()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	process, out, err := s.launch("probe", s.Log, theirs)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	err = conn.Send(&wire.Watch{Servers: s.Settings.Servers})
+	for err == nil {
+		err = s.receiveServers(conn)
+	}
+	conn.Close()
+	process.Stop(stopGrace)
+	return errors.Join(err, because(process.Err(), out))
+}
+
+// receiveServers passes on what a probe tells.
+func (s *Seat) receiveServers(conn *wire.Conn) error {
+	message, err := conn.Receive()
+	if err != nil {
+		return err
+	}
+	if servers, ok := message.(*wire.Servers); ok {
+		s.post(login.Servers{List: servers.List}, nil)
+	}
+	return nil
+}
