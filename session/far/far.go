@@ -1,0 +1,158 @@
+// Package far is the client's part in what a desktop on a server says and hears
+// on its standard streams: agentwire, where the server has ltsp-server-agent;
+// elsewhere nothing that matters.
+package far
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"goldm/internal/agentwire"
+	"goldm/internal/tagged"
+)
+
+const (
+	// pingEvery is well below the 45 seconds after which an agent gives a silent
+	// client up.
+	pingEvery = 10 * time.Second
+
+	// helloWithin is how long an agent may take to say hello; the user's shell
+	// reads its own files first.
+	helloWithin = 20 * time.Second
+
+	// maxStrayLines is how many lines that are no messages are logged.
+	maxStrayLines = 20
+)
+
+// Process is the desktop's first process, a *session.Process.
+type Process interface {
+	Exited() <-chan struct{}
+	Signal(name string) error
+}
+
+// End is the far end of a desktop session.
+type End struct {
+	Stdin  io.Reader // what the process reads
+	Stdout io.Writer // what it writes
+	Stderr io.Writer
+
+	log     *slog.Logger
+	process Process
+	hello   chan struct{} // closed when an agent said hello
+	tail    tail
+
+	toProcess, fromProcess *io.PipeReader
+	toUs, fromUs           *io.PipeWriter
+	tasks                  sync.WaitGroup
+}
+
+// New returns the end of a session whose process is to be started with the
+// three streams. Close has to follow.
+func New(log *slog.Logger) *End {
+	e := &End{log: log, hello: make(chan struct{})}
+	e.toProcess, e.fromUs = io.Pipe()
+	e.fromProcess, e.toUs = io.Pipe()
+	e.Stdin, e.Stdout, e.Stderr = e.toProcess, e.toUs, &e.tail
+	return e
+}
+
+// Follow listens to a process that has started, and talks to it, until it has
+// ended. The end of ctx asks it to end.
+func (e *End) Follow(ctx context.Context, process Process) {
+	e.process = process
+	e.tasks.Go(e.listen)
+	e.tasks.Go(func() { e.talk(ctx) })
+}
+
+// Close ends the streams, and waits for what Follow began. The process has to
+// have exited, or its connection to be closed.
+func (e *End) Close() {
+	e.fromUs.Close()
+	e.toProcess.Close()
+	e.toUs.Close()
+	e.tasks.Wait()
+}
+
+// Agent is closed when an agent has said hello.
+func (e *End) Agent() <-chan struct{} { return e.hello }
+
+// Complaints returns the last that the process wrote to its standard error.
+func (e *End) Complaints() string { return e.tail.String() }
+
+// listen reads what the process prints. Without an agent that is whatever the
+// desktop's programs print, and no business of ours.
+func (e *End) listen() {
+	messages := agentwire.NewReader(e.fromProcess)
+	greeted, strays := false, 0
+	for {
+		message, err := messages.Read()
+		if _, stray := errors.AsType[*tagged.BadMessage](err); stray {
+			if strays++; strays <= maxStrayLines {
+				e.log.Debug("line from the session that is no message", "err", err)
+			}
+			continue
+		}
+		if err != nil {
+			return
+		}
+		switch message := message.(type) {
+		case *agentwire.Hello:
+			if !greeted {
+				greeted = true
+				e.log.Info("the session has an agent", "version", message.Version, "agent", message.Agent)
+				close(e.hello)
+			}
+		case *agentwire.Ended:
+			e.log.Info("the agent ended the session", "status", message.Status)
+		}
+	}
+}
+
+// talk keeps an agent informed that we are there, and ends the session when
+// ctx ends: in order where there is an agent, by a signal where there is none.
+func (e *End) talk(ctx context.Context) {
+	hello := e.hello
+	late := time.NewTimer(helloWithin)
+	defer late.Stop()
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-hello:
+			hello = nil
+			late.Stop()
+			e.say(&agentwire.Ping{})
+		case <-late.C:
+			e.log.Warn("server has no ltsp-server-agent: what the desktop leaves behind stays there")
+		case <-tick.C:
+			if hello == nil {
+				e.say(&agentwire.Ping{})
+			}
+		case <-ctx.Done():
+			e.end(hello == nil)
+			return
+		case <-e.process.Exited():
+			return
+		}
+	}
+}
+
+func (e *End) end(agent bool) {
+	if agent {
+		e.say(&agentwire.End{})
+		return
+	}
+	if err := e.process.Signal("TERM"); err != nil {
+		e.log.Debug("session not signalled", "err", err)
+	}
+}
+
+func (e *End) say(m agentwire.Message) {
+	if err := agentwire.Write(e.fromUs, m); err != nil {
+		e.log.Debug("agent not told", "err", err)
+	}
+}

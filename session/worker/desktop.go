@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"goldm/internal/failure"
+	"goldm/internal/text"
+	"goldm/internal/xauth"
+	"goldm/ldm/wire"
+	"goldm/session"
+	"goldm/session/desktop"
+	"goldm/session/far"
+	"goldm/session/x11"
+)
+
+const (
+	// endGrace is how long the desktop may take to end when ldm has hung up.
+	endGrace = 3 * time.Second
+
+	// A desktop that ends with an error sooner than this has not come up.
+	shortest = 10 * time.Second
+)
+
+// runDesktop runs the session until it ends, or ctx does, and tells ldm.
+func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start) error {
+	offered := w.startSound(ctx, client, start.Sound)
+	defer offered.Close()
+	defer client.Close()
+	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env())
+	if err != nil {
+		return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
+	}
+	offered.LeaveTo(end.Agent())
+	if err := w.conn.Send(&wire.Started{}); err != nil {
+		w.log.Warn("ldm not told", "err", err)
+	}
+	began := time.Now()
+	select {
+	case <-process.Exited():
+	case <-ctx.Done():
+		select {
+		case <-process.Exited():
+		case <-time.After(endGrace):
+			w.log.Warn("the desktop did not end in time")
+		}
+	}
+	offered.Remove()
+	client.Close()
+	result := process.Wait()
+	end.Close()
+	return w.ended(ctx, verdict(result, client.Server(), time.Since(began), end.Complaints()))
+}
+
+// startDesktop starts the desktop, with more in its environment; the end is
+// followed, and is to be closed.
+func (w *worker) startDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start, more map[string]string) (*session.Process, *far.End, error) {
+	settings := desktop.Settings{
+		Session:  start.Session,
+		Language: start.Language,
+		XSession: login.XSession,
+		Env:      make(map[string]string),
+	}
+	maps.Copy(settings.Env, login.Env)
+	maps.Copy(settings.Env, more)
+	line, err := settings.CommandLine()
+	if err != nil {
+		return nil, nil, err
+	}
+	display, err := x11.ParseDisplay(login.Display)
+	if err != nil {
+		return nil, nil, err
+	}
+	display.AuthName, display.AuthData = xauth.MITMagicCookie, login.Cookie
+	end := far.New(w.log)
+	process := client.Command(session.Cmd{
+		Line:   line,
+		Env:    settings.Setenv(),
+		Stdin:  end.Stdin,
+		Stdout: end.Stdout,
+		Stderr: end.Stderr,
+		X11:    display,
+	})
+	if err := process.Start(ctx); err != nil {
+		end.Close()
+		return nil, nil, err
+	}
+	end.Follow(ctx, process)
+	return process, end, nil
+}
+
+// ended tells ldm how the session ended. Where ctx has ended nobody listens.
+func (w *worker) ended(ctx context.Context, message *wire.Ended) error {
+	w.log.Info("session ended", "sentence", message.Sentence, "detail", message.Detail)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return w.conn.Send(message)
+}
+
+// verdict says how a session ended: by logging out, or why else.
+func verdict(result error, server string, lasted time.Duration, complaints string) *wire.Ended {
+	if result == nil {
+		return &wire.Ended{}
+	}
+	ended := &wire.Ended{Detail: detail(result)}
+	var exit *session.ExitError
+	var known *failure.Failure
+	switch {
+	case errors.As(result, &known):
+		ended.Sentence = known.Sentence
+	case !errors.As(result, &exit):
+		ended.Sentence = fmt.Sprintf("The server %s ended the session. Log in again.", server)
+	case lasted < shortest:
+		ended.Sentence = fmt.Sprintf("The desktop on the server %s ended at once. "+
+			"Choose another session, or ask the administrator.", server)
+		ended.Detail += ": " + text.Line(complaints, maxDetail/2)
+	case exit.Signal != "":
+		ended.Sentence = fmt.Sprintf("The desktop was stopped on the server %s. Log in again.", server)
+	}
+	return ended
+}

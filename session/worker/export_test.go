@@ -1,0 +1,4 @@
+package worker
+
+// Cut is what happens to a text for the person.
+var Cut = cut

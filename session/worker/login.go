@@ -1,0 +1,119 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"goldm/internal/failure"
+	"goldm/ldm/wire"
+	"goldm/session"
+	"goldm/session/auth"
+	"goldm/session/hostkeys"
+	"goldm/session/internal/backoff"
+)
+
+// login logs in to the first server that can be reached, and tells ldm.
+func (w *worker) login(ctx context.Context, login *wire.Login) (*session.Client, error) {
+	if err := auth.CheckUser(login.User); err != nil {
+		return nil, err
+	}
+	keys, err := hostkeys.Load(hostkeys.Config{Files: login.KnownHosts, Log: w.log})
+	if err != nil {
+		return nil, err
+	}
+	if len(login.Servers) == 0 {
+		return nil, failure.New(nil, "No server is set up for this client. Ask the administrator to set LDM_SERVER.")
+	}
+	return w.firstOf(ctx, login, keys)
+}
+
+// firstOf logs in to the first server that can be reached. A busy one is passed
+// over, and tried again where no other takes the login.
+func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.DB) (*session.Client, error) {
+	missed := make(map[string]error)
+	pauses := backoff.New()
+	for servers := login.Servers; ; {
+		for _, server := range servers {
+			client, err := w.dial(ctx, server, login.User, keys)
+			if err == nil {
+				return client, w.authenticated(client, server)
+			}
+			if !errors.Is(err, session.ErrUnreachable) || ctx.Err() != nil {
+				return nil, err
+			}
+			w.log.Warn("server not reached", "server", server, "err", err)
+			missed[server] = err
+		}
+		var patience time.Duration
+		servers, patience = busy(login.Servers, missed)
+		if len(servers) == 0 {
+			return nil, noneOf(login.Servers, missed)
+		}
+		w.progress(session.Busy(servers[0]))
+		if !pauses.Wait(ctx, patience) {
+			return nil, noneOf(login.Servers, missed)
+		}
+	}
+}
+
+// busy picks the servers that it is worth while to try again, and says how long.
+func busy(servers []string, missed map[string]error) (again []string, patience time.Duration) {
+	for _, server := range servers {
+		if worth := session.Patience(missed[server]); worth > 0 {
+			again = append(again, server)
+			patience = max(patience, worth)
+		}
+	}
+	return again, patience
+}
+
+// noneOf says that no server took the login.
+func noneOf(servers []string, missed map[string]error) error {
+	if len(servers) == 1 {
+		return missed[servers[0]]
+	}
+	causes := slices.Collect(maps.Values(missed))
+	if again, _ := busy(servers, missed); len(again) == len(servers) {
+		return failure.New(errors.Join(causes...), "All servers are busy. Try again in a moment.")
+	}
+	return failure.New(errors.Join(causes...),
+		"None of the servers can be reached. Check the network cable and try again, or ask the administrator.")
+}
+
+func (w *worker) dial(ctx context.Context, server, user string, keys *hostkeys.DB) (*session.Client, error) {
+	host, port, err := session.ParseServer(server)
+	if err != nil {
+		return nil, err
+	}
+	return session.Dial(ctx, session.Config{
+		User:     user,
+		Host:     host,
+		Port:     port,
+		HostKeys: keys,
+		X11:      true,
+		OneTry:   true,
+		Prompter: w,
+		Progress: w.progress,
+		Log:      w.log,
+	})
+}
+
+func (w *worker) authenticated(client *session.Client, server string) error {
+	w.log.Info("authenticated", "server", server)
+	if err := w.conn.Send(&wire.Authenticated{Server: server}); err != nil {
+		client.Close()
+		return fmt.Errorf("tell ldm: %w", err)
+	}
+	return nil
+}
+
+// progress tells the person what the login waits for. Nothing depends on it.
+func (w *worker) progress(text string) {
+	if err := w.conn.Send(&wire.Progress{Text: cut(text)}); err != nil {
+		w.log.Debug("progress not told", "err", err)
+	}
+}

@@ -1,0 +1,148 @@
+package x11
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"goldm/internal/x11"
+	"goldm/internal/xauth"
+)
+
+const (
+	// setupTime is how long a client may take to show its cookie.
+	setupTime = 30 * time.Second
+
+	// maxAuth bounds the name and the data of a client's authorization, in bytes.
+	maxAuth = 256
+
+	// bufferSize is that of each direction's buffer, in bytes. It holds any
+	// reply to ListExtensions, and two packets of SSH.
+	bufferSize = 64 << 10
+)
+
+// client is one forwarded X client.
+type client struct {
+	forwarder *Forwarder
+	channel   io.ReadWriteCloser // to the client
+	server    net.Conn           // to the X server
+	cancel    context.CancelFunc
+}
+
+// serve carries the client until it has ended. The error is nil where it ended
+// in order, or because it was to.
+func (c *client) serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { c.channel.Close() })
+	defer stop()
+	setup, err := c.greet()
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	policy, err := c.connect(ctx, setup)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return c.refuse(setup.Order, "the display cannot be reached", err)
+	}
+	return c.carry(ctx, setup.Order, policy)
+}
+
+// greet reads the client's setup and checks its cookie.
+func (c *client) greet() (x11.SetupRequest, error) {
+	slow := time.AfterFunc(setupTime, func() { c.channel.Close() })
+	setup, err := x11.ReadSetupRequest(c.channel, maxAuth)
+	if !slow.Stop() {
+		return setup, fmt.Errorf("X11 setup took more than %v", setupTime)
+	}
+	var bad *x11.BadSetup
+	switch {
+	case errors.As(err, &bad) && setup.Order.Valid():
+		return setup, c.refuse(setup.Order, "the authorization is malformed", err)
+	case errors.Is(err, io.EOF):
+		return setup, errors.New("X11 setup: closed by the client")
+	case err != nil:
+		return setup, err
+	}
+	known := subtle.ConstantTimeCompare(setup.AuthData, c.forwarder.cookie) == 1
+	if setup.AuthName != xauth.MITMagicCookie || !known {
+		return setup, c.refuse(setup.Order, "the cookie is not this session's", errors.New("X11 setup: wrong cookie"))
+	}
+	return setup, nil
+}
+
+// refuse tells the client why it is refused and returns cause.
+func (c *client) refuse(o x11.Order, reason string, cause error) error {
+	// Xlib prints the reason as a line of its own.
+	_, err := c.channel.Write(x11.AppendSetupRefusal(nil, o, "goldm: "+reason+"\n"))
+	if err == nil {
+		closeWrite(c.channel)
+	}
+	return cause
+}
+
+// connect connects to the X server and sends it the client's setup with the
+// true cookie.
+func (c *client) connect(ctx context.Context, setup x11.SetupRequest) (*policy, error) {
+	policy, err := c.forwarder.probe.policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	display := c.forwarder.display
+	if c.server, err = display.Dial(ctx); err != nil {
+		return nil, err
+	}
+	setup.AuthName, setup.AuthData = display.AuthName, display.AuthData
+	if _, err := c.server.Write(setup.Append(nil)); err != nil {
+		c.server.Close()
+		return nil, err
+	}
+	return policy, nil
+}
+
+// carry carries both directions until both have ended.
+func (c *client) carry(ctx context.Context, order x11.Order, policy *policy) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		c.channel.Close()
+		c.server.Close()
+	})
+	defer stop()
+	defer c.server.Close()
+
+	pending := newPending()
+	var requestsErr error
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		requestsErr = c.carryRequests(ctx, &requests{order: order, policy: policy, pending: pending})
+		if requestsErr != nil {
+			cancel()
+			return
+		}
+		closeWrite(c.server) // the server answers what it has, and closes
+	})
+	refused := c.carryAnswers(&answers{order: order, pending: pending})
+	closeWrite(c.channel)
+	cancel() // a client whose server has gone has nothing more to say
+	sending.Wait()
+	if requestsErr == nil && refused {
+		return errors.New("the X server refused the connection")
+	}
+	return requestsErr
+}
+
+// closeWrite tells the other side that nothing more comes, if w can.
+func closeWrite(w io.Writer) {
+	if half, ok := w.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+}

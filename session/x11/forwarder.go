@@ -1,0 +1,111 @@
+package x11
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	"goldm/internal/xauth"
+)
+
+// maxClients bounds the clients of one forwarder. X servers take 256 by default
+// and 2048 at most (Xserver(1), -maxclients).
+const maxClients = 512
+
+// Config says what a Forwarder forwards to.
+type Config struct {
+	Display *Display
+	Log     *slog.Logger
+}
+
+// Forwarder carries X clients of one remote session to the local display. Its
+// methods may be called from several goroutines.
+type Forwarder struct {
+	display *Display
+	log     *slog.Logger
+	cookie  []byte // the fake one, which the far side knows
+	probe   *probe
+
+	mu      sync.Mutex
+	closed  bool
+	clients map[*client]struct{}
+	running sync.WaitGroup
+}
+
+// NewForwarder makes a forwarder with a cookie of its own. The display need not
+// be up yet.
+func NewForwarder(config Config) (*Forwarder, error) {
+	if config.Display == nil || config.Log == nil {
+		return nil, errors.New("X11 forwarder: no display or no log")
+	}
+	return &Forwarder{
+		display: config.Display,
+		log:     config.Log,
+		cookie:  xauth.NewCookie(),
+		probe:   newProbe(config.Display),
+		clients: make(map[*client]struct{}),
+	}, nil
+}
+
+// Request returns what goes into the "x11-req" that asks the server to forward
+// (RFC 4254, section 6.3.1); the cookie is hexadecimal.
+func (f *Forwarder) Request() (protocol, cookie string, screen uint32) {
+	return xauth.MITMagicCookie, hex.EncodeToString(f.cookie), uint32(f.display.Screen)
+}
+
+// Serve carries the client at the other end of channel and returns, with
+// channel closed, when either side has ended, ctx is done or the forwarder is
+// closed. Closing channel must end calls of its methods; those of an SSH channel
+// end when its peer has agreed or the SSH connection is closed.
+func (f *Forwarder) Serve(ctx context.Context, channel io.ReadWriteCloser) {
+	defer channel.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := &client{forwarder: f, channel: channel, cancel: cancel}
+	if err := f.add(c); err != nil {
+		f.log.Warn("X client not forwarded", "error", err)
+		return
+	}
+	defer f.remove(c)
+	if err := c.serve(ctx); err != nil {
+		f.log.Warn("X client ended", "error", err)
+	}
+}
+
+func (f *Forwarder) add(c *client) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.closed:
+		return errors.New("the X11 forwarder is closed")
+	case len(f.clients) >= maxClients:
+		return errors.New("too many clients")
+	}
+	f.clients[c] = struct{}{}
+	f.running.Add(1)
+	return nil
+}
+
+func (f *Forwarder) remove(c *client) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.clients, c)
+	f.running.Done()
+}
+
+// Close ends all clients and waits until they have ended. Where they come by
+// SSH channels, close the SSH connection first or at the same time.
+func (f *Forwarder) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	for c := range f.clients {
+		c.cancel()
+	}
+	f.mu.Unlock()
+	f.running.Wait()
+	f.probe.close()
+	return nil
+}
