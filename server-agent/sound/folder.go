@@ -1,0 +1,86 @@
+package sound
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Variable is the environment variable that names the folder to the session's agent.
+const Variable = "LTSP_SOUND"
+
+// Prefix is how the folder's name begins.
+const Prefix = "ltsp-sound-"
+
+// Folder is the folder of a session's sound.
+type Folder struct {
+	path string
+	env  []string // of the session
+	log  *slog.Logger
+
+	listener *os.File // PipeWire's socket, until PipeWire has it; nil without
+	waiting  sync.WaitGroup
+}
+
+// Open takes over the folder that the session's environment names. A nil *Folder
+// is that of a session without sound. Close has to follow.
+func Open(env []string, log *slog.Logger) (*Folder, error) {
+	path := lookup(env, Variable)
+	if path == "" {
+		return nil, nil
+	}
+	if err := check(path); err != nil {
+		return nil, err
+	}
+	f := &Folder{path: path, env: env, log: log}
+	if err := f.listen(); err != nil {
+		return f, fmt.Errorf("programs of PipeWire are without sound: %w", err)
+	}
+	return f, nil
+}
+
+// check makes sure that a folder is one of ours, since it is going to be removed.
+func check(path string) error {
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path || !strings.HasPrefix(filepath.Base(path), Prefix) {
+		return fmt.Errorf("%s: %.200q is no folder of a session's sound", Variable, path)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.Mode() != fs.ModeDir|0o700 || int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s: not a folder for its owner alone", path)
+	}
+	return nil
+}
+
+// Stop ends the wait for PipeWire's first program. What runs is the session's to end.
+func (f *Folder) Stop() {
+	if f != nil && f.listener != nil {
+		f.listener.Close()
+		f.waiting.Wait()
+	}
+}
+
+// Remove removes the folder, after Stop and the end of the session's processes.
+func (f *Folder) Remove() error {
+	if f == nil {
+		return nil
+	}
+	return os.RemoveAll(f.path)
+}
+
+func lookup(env []string, name string) string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

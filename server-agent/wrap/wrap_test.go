@@ -1,0 +1,315 @@
+package wrap_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldm/internal/agentwire"
+	"goldm/server-agent/wrap"
+)
+
+// The test program is also the wrapper that it tests, since Run changes the
+// whole process.
+func TestMain(m *testing.M) {
+	if script := os.Getenv("WRAP_TEST_XSESSION"); script != "" {
+		os.Exit(wrapper(script))
+	}
+	os.Exit(m.Run())
+}
+
+func wrapper(script string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	silence, _ := time.ParseDuration(os.Getenv("WRAP_TEST_SILENCE"))
+	status, err := wrap.Run(ctx, wrap.Config{
+		Desktop: wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: script, Env: os.Environ()},
+		Version: "test",
+		In:      os.Stdin,
+		Out:     os.Stdout,
+		Stderr:  os.Stderr,
+		Silence: silence,
+		Grace:   300 * time.Millisecond,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+// running is a wrapper with the test as its client.
+type running struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	mark     string // in the environment of every process of the session
+	home     string
+	in       io.WriteCloser
+	out      *os.File
+	messages *agentwire.Reader
+	stderr   *bufio.Reader
+}
+
+// start runs a wrapper whose session script is the given shell text.
+func start(t *testing.T, script string, env ...string) *running {
+	t.Helper()
+	r := prepare(t, script, env...)
+	r.run()
+	return r
+}
+
+func prepare(t *testing.T, script string, env ...string) *running {
+	t.Helper()
+	r := &running{t: t, home: t.TempDir(), mark: "WRAP_TEST_MARK=" + rand.Text()}
+	r.write("Xsession", "#!/bin/sh\n"+script, 0o755)
+	r.cmd = exec.Command(os.Args[0])
+	r.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, r.mark,
+		"WRAP_TEST_XSESSION=" + filepath.Join(r.home, "Xsession"), "WRAP_TEST_SILENCE=1h",
+	}, env...)
+	return r
+}
+
+func (r *running) write(name, content string, mode os.FileMode) {
+	r.t.Helper()
+	path := filepath.Join(r.home, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	// A child between fork and exec would hold the file open for writing, and a
+	// script that is run at that moment is busy: execve(2), ETXTBSY.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) run() {
+	r.t.Helper()
+	var pipes [3][2]*os.File
+	for i := range pipes {
+		var err error
+		if pipes[i][0], pipes[i][1], err = os.Pipe(); err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { pipes[i][0].Close(); pipes[i][1].Close() })
+	}
+	r.cmd.Stdin, r.in = pipes[0][0], pipes[0][1]
+	r.out, r.cmd.Stdout = pipes[1][0], pipes[1][1]
+	r.cmd.Stderr = pipes[2][1]
+	r.messages = agentwire.NewReader(r.out)
+	r.stderr = bufio.NewReader(pipes[2][0])
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { r.cmd.Process.Kill(); r.cmd.Wait() })
+	for _, ours := range []*os.File{pipes[0][0], pipes[1][1], pipes[2][1]} {
+		ours.Close()
+	}
+}
+
+// expect reads a message and compares it.
+func (r *running) expect(want agentwire.Message) {
+	r.t.Helper()
+	r.out.SetReadDeadline(time.Now().Add(20 * time.Second))
+	got, err := r.messages.Read()
+	if err != nil {
+		r.t.Fatalf("want %T: %v", want, err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		r.t.Fatal(d)
+	}
+}
+
+func (r *running) begun() {
+	r.t.Helper()
+	r.expect(&agentwire.Hello{Version: agentwire.Version, Agent: "test"})
+	r.expect(&agentwire.Started{})
+}
+
+// lines reads the session's output until it has seen n lines with key in them, and
+// returns what follows it in each. What comes before is another writer's: an
+// unfinished line of the D-Bus daemon, say.
+func (r *running) lines(key string, n int) []string {
+	r.t.Helper()
+	var found []string
+	for len(found) < n {
+		line, err := r.stderr.ReadString('\n')
+		if err != nil {
+			r.t.Fatalf("%d of %d lines %q: %v", len(found), n, key, err)
+		}
+		if _, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), key); ok {
+			found = append(found, rest)
+		}
+	}
+	return found
+}
+
+// ended waits for the wrapper to exit with status, and checks that nothing of
+// the session is left.
+func (r *running) ended(status int) {
+	r.t.Helper()
+	r.cmd.Wait()
+	if got := r.cmd.ProcessState.ExitCode(); got != status {
+		r.t.Errorf("exit status %d (%v), want %d", got, r.cmd.ProcessState, status)
+	}
+	if left := marked(r.mark); len(left) > 0 {
+		r.t.Errorf("left behind: %q", left)
+	}
+}
+
+// marked returns the command lines of the processes with mark in their environment.
+func marked(mark string) []string {
+	var found []string
+	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range environs {
+		environ, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(environ, []byte(mark)) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	return found
+}
+
+func TestDesktopExits(t *testing.T) {
+	for script, status := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -KILL $$": 128 + 9} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, script)
+			r.begun()
+			r.expect(&agentwire.Ended{Status: status})
+			r.ended(status)
+		})
+	}
+}
+
+// crowd starts each kind of process that outlives a careless end of a session, and
+// says "ready" as each stands.
+const crowd = `
+sh -c 'echo ready; exec sleep 1000' &
+setsid sh -c 'echo ready; exec sleep 1000' &
+( ( setsid sh -c 'echo ready; exec sleep 1000' & ) & )
+nohup sh -c 'echo ready; exec sleep 1000' &
+setsid sh -c 'trap "" TERM HUP INT; echo ready; while :; do sleep 1000; done' &
+sh -c 'echo ready; kill -STOP $$' &
+sh -c 'trap "sh -c \"trap : TERM; while :; do sleep 1000; done\" & exit" TERM; echo ready; while :; do sleep 0.1; done' &
+`
+
+const crowdSize = 7
+
+func TestEnds(t *testing.T) {
+	bystander := exec.Command("sleep", "1000")
+	if err := bystander.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { bystander.Process.Kill(); bystander.Wait() })
+
+	for name, end := range map[string]func(r *running){
+		"end of input": func(r *running) { r.in.Close() },
+		"end message":  func(r *running) { agentwire.Write(r.in, &agentwire.End{}) },
+		"TERM":         func(r *running) { r.cmd.Process.Signal(syscall.SIGTERM) },
+		"HUP":          func(r *running) { r.cmd.Process.Signal(syscall.SIGHUP) },
+		"output closed": func(r *running) {
+			r.out.Close()
+			agentwire.Write(r.in, &agentwire.Ping{})
+		},
+		"everything closed": func(r *running) {
+			r.out.Close()
+			r.in.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, crowd+"wait; while :; do sleep 1000; done")
+			r.begun()
+			r.lines("ready", crowdSize)
+			end(r)
+			r.ended(128 + int(syscall.SIGTERM))
+		})
+	}
+	t.Run("logout", func(t *testing.T) {
+		t.Parallel()
+		r := start(t, crowd+"sleep 1; exit 3")
+		r.begun()
+		r.lines("ready", crowdSize)
+		r.expect(&agentwire.Ended{Status: 3})
+		r.ended(3)
+	})
+	t.Cleanup(func() {
+		if err := bystander.Process.Signal(syscall.Signal(0)); err != nil {
+			t.Errorf("another process of the user: %v", err)
+		}
+	})
+}
+
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	r := start(t, "echo ready; exec sleep 1000", "WRAP_TEST_SILENCE=500ms")
+	r.begun()
+	r.lines("ready", 1)
+	for range 3 {
+		if err := agentwire.Write(r.in, &agentwire.Ping{}); err != nil {
+			t.Fatal(err)
+		}
+		r.expect(&agentwire.Pong{})
+	}
+	r.expect(&agentwire.Ended{Status: 128 + int(syscall.SIGTERM)})
+	r.ended(128 + int(syscall.SIGTERM))
+}
+
+// A client that never pings, such as a person with ssh, may be silent.
+func TestNoPing(t *testing.T) {
+	t.Parallel()
+	r := start(t, "sleep 1; exit 5", "WRAP_TEST_SILENCE=1ms")
+	io.WriteString(r.in, "not a message\n\n{\"type\":\"later\"}\n")
+	r.begun()
+	r.expect(&agentwire.Ended{Status: 5})
+	r.ended(5)
+}
+
+// With the network gone, nobody reads what the session says.
+func TestNobodyReads(t *testing.T) {
+	t.Parallel()
+	r := start(t, "yes | head -c 10000000; yes | head -c 10000000 >&2; exit 6")
+	r.ended(6)
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	t.Parallel()
+	r := start(t, "yes | head -c 1000000; exit 0")
+	said, err := io.ReadAll(r.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(said) > 80<<10 || !bytes.Contains(said, []byte("y\ny\ny\n")) {
+		t.Errorf("%d bytes on standard error", len(said))
+	}
+	r.ended(0)
+}
+
+func TestSessionScriptMissing(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, "")
+	os.Chmod(filepath.Join(r.home, "Xsession"), 0o644)
+	r.run()
+	said, _ := io.ReadAll(r.stderr)
+	if !strings.Contains(string(said), "not executable") {
+		t.Errorf("said %q", said)
+	}
+	r.ended(1)
+}

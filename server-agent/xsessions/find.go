@@ -1,0 +1,89 @@
+package xsessions
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Dirs returns the folders that hold sessions, the most important first, of the
+// value of XDG_DATA_DIRS (Base Directory Specification, chapter 3).
+func Dirs(dataDirs string) []string {
+	var dirs []string
+	for _, dir := range filepath.SplitList(cmp.Or(dataDirs, "/usr/local/share:/usr/share")) {
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs, filepath.Join(dir, "xsessions"))
+		}
+	}
+	return dirs
+}
+
+// Find returns the session that name stands for: an id, or else the Exec of one
+// (as old clients name sessions). The error says why there is none.
+func Find(dirs []string, name string) (*Session, error) {
+	if validID(name) {
+		s, err := load(dirs, name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return s, err
+		}
+	}
+	wanted := strings.Fields(name)
+	for _, id := range ids(dirs) {
+		if s, err := load(dirs, id); err == nil && slices.Equal(s.Exec, wanted) {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("session %q: %w", name, fs.ErrNotExist)
+}
+
+// validID tells whether name can be a file's name without its ending: a name
+// comes from the client's screen and must not lead out of the folder.
+func validID(name string) bool {
+	return name != "" && name[0] != '.' && !strings.ContainsAny(name, "/\x00")
+}
+
+// load reads the session of the first folder that has it.
+func load(dirs []string, id string) (*Session, error) {
+	for _, dir := range dirs {
+		file, err := os.Open(filepath.Join(dir, id+".desktop"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		s, err := parse(id, file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Name(), err)
+		}
+		if s.Try != "" {
+			if _, err := exec.LookPath(s.Try); err != nil {
+				return nil, fmt.Errorf("%s: TryExec %s is not here", file.Name(), s.Try)
+			}
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("session %q: %w", id, fs.ErrNotExist)
+}
+
+// ids returns the ids of all folders, sorted.
+func ids(dirs []string) []string {
+	var found []string
+	for _, dir := range dirs {
+		entries, _ := os.ReadDir(dir) // most servers have only one of the folders
+		for _, entry := range entries {
+			if id, ok := strings.CutSuffix(entry.Name(), ".desktop"); ok && validID(id) {
+				found = append(found, id)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
