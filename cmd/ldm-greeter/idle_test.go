@@ -98,6 +98,7 @@ func TestAutomaticLoginFails(t *testing.T) {
 	s.sees(": User name")
 	s.picture("next-try")
 	s.hears(automatic)
+	s.hears("describe")
 	s.sees(": User name")
 	s.presses("F2")
 	s.hears(guest)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"goldm/internal/failure"
@@ -20,7 +21,11 @@ type seat struct {
 	after     int    // seconds of quiet before that; negative for never
 }
 
-func (s seat) describe() *greetd.Seat {
+// pauses are how long an account that failed waits for its next try, in seconds.
+var pauses = []int{2, 600}
+
+// describe describes the seat after so many failures of the automatic account.
+func (s seat) describe(failures int) *greetd.Seat {
 	r := &greetd.Seat{
 		Hostname: "thin7", Servers: []string{"alpha.example.org", "beta.example.org"},
 		States: map[string]string{"alpha.example.org": greetd.Up, "beta.example.org": greetd.Down},
@@ -28,6 +33,9 @@ func (s seat) describe() *greetd.Seat {
 	}
 	if s.after >= 0 {
 		r.Automatic = &greetd.Automatic{After: s.after, Guest: s.automatic == ""}
+		if failures > 0 {
+			r.Automatic.After = pauses[min(failures, len(pauses))-1]
+		}
 	}
 	return r
 }
@@ -38,6 +46,8 @@ type daemon struct {
 	listener net.Listener
 	cancel   context.CancelFunc
 	serving  sync.WaitGroup
+
+	failures atomic.Int32 // of the automatic account
 
 	mu  sync.Mutex
 	out io.Writer
@@ -95,7 +105,7 @@ func (d *daemon) serve(ctx context.Context, conn net.Conn) {
 	})
 	defer reading.Wait()
 	defer conn.Close()
-	c := &conversation{ctx: ctx, seat: d.seat, conn: conn, requests: requests, report: d.report}
+	c := &conversation{ctx: ctx, seat: d.seat, failures: &d.failures, conn: conn, requests: requests, report: d.report}
 	d.report("connected")
 	c.serve()
 	d.report("closed")
@@ -105,6 +115,7 @@ func (d *daemon) serve(ctx context.Context, conn net.Conn) {
 type conversation struct {
 	ctx      context.Context
 	seat     seat
+	failures *atomic.Int32
 	conn     net.Conn
 	requests <-chan greetd.Request
 	report   func(format string, args ...any)
@@ -123,7 +134,7 @@ func (c *conversation) serve() {
 		}
 		switch r := r.(type) {
 		case *greetd.Describe:
-			c.write(c.seat.describe())
+			c.write(c.seat.describe(int(c.failures.Load())))
 		case *greetd.CreateSession:
 			c.progress = r.Progress
 			loggedIn = c.login(users[r.Username], stranger)
@@ -133,7 +144,9 @@ func (c *conversation) serve() {
 			if r.Guest {
 				account = c.seat.guest
 			}
-			loggedIn = c.login(accounts[account], noAccount)
+			if loggedIn = c.login(accounts[account], noAccount); !loggedIn {
+				c.failures.Add(1)
+			}
 		case *greetd.StartSession:
 			if !loggedIn {
 				c.refuse(greetd.OtherError, "Nobody is logged in.")
