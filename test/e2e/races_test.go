@@ -180,9 +180,9 @@ func TestSharedMemoryByNumber(t *testing.T) {
 	s.start()
 	s.login("anna", password, "icewm-session")
 	s.waitWindow("icewm")
-	display, authority := s.display()
+
 	c := s.Client.Command(t.Context(), "root", "xdpyinfo", "-queryExtensions")
-	c.Env = append(c.Env, "DISPLAY="+display, "XAUTHORITY="+authority)
+	c.Env = append(c.Env, "DISPLAY="+s.display(), "XAUTHORITY="+xCookies)
 	out, err := c.Output()
 	s.must(err)
 	opcode := 0

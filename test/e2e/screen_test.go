@@ -19,8 +19,8 @@ func (s *station) title(want string) {
 // typed types on the seat's keyboard, with Enter.
 func (s *station) typed(text string) {
 	s.t.Helper()
-	display, authority := s.display()
-	typeLine(s.t, s.Client, "root", text, "DISPLAY="+display, "XAUTHORITY="+authority)
+
+	typeLine(s.t, s.Client, "root", text, "DISPLAY="+s.display(), "XAUTHORITY="+xCookies)
 }
 
 // typeLine types text and Enter on the display that env names.

@@ -31,8 +31,8 @@ func (s *station) serverUID(name string) int {
 	return uid
 }
 
-// display returns the seat's display and a file with its cookie, as root.
-func (s *station) display() (display, authority string) {
+// display returns the seat's display.
+func (s *station) display() string {
 	s.t.Helper()
 	var sockets []fs.DirEntry
 	settle(s.t, "there is one display", func() bool {
@@ -40,15 +40,14 @@ func (s *station) display() (display, authority string) {
 		sockets, err = s.Client.ReadDir("/tmp/.X11-unix")
 		return err == nil && len(sockets) == 1
 	})
-	return ":" + strings.TrimPrefix(sockets[0].Name(), "X"), "/run/ldm/seat0/xserver.auth"
+	return ":" + strings.TrimPrefix(sockets[0].Name(), "X")
 }
 
 // onDisplay runs an X program of the client on the seat's display.
 func (s *station) onDisplay(argv ...string) (string, error) {
 	s.t.Helper()
-	display, authority := s.display()
 	c := s.Client.Command(s.t.Context(), "root", argv...)
-	c.Env = append(c.Env, "DISPLAY="+display, "XAUTHORITY="+authority)
+	c.Env = append(c.Env, "DISPLAY="+s.display(), "XAUTHORITY="+xCookies)
 	out, err := c.Output()
 	return string(out), err
 }

@@ -25,6 +25,9 @@ const (
 
 	// greeterUp is what ldm logs when a greeter has found its socket.
 	greeterUp = "a greeter connected"
+
+	// xCookies has the cookie of the seat's display.
+	xCookies = "/run/ldm/seat0/xserver.auth"
 )
 
 // journal is a log that can be waited on.
@@ -120,10 +123,37 @@ func newStation(t *testing.T, options ...option) *station {
 	s.greeter, s.session = s.uid("_ldm-greeter"), s.uid("_ldm-session")
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("ldm:\n%s\nsshd:\n%s", s.log, s.sshd)
+			t.Logf("ldm:\n%s\nsshd:\n%s\n%s", s.log, s.sshd, s.remains())
 		}
 	})
 	return s
+}
+
+// remains is what a failed test leaves to look at: what runs, what anna's
+// desktop said, and the windows on the screen.
+func (s *station) remains() string {
+	var b strings.Builder
+	for name, m := range map[string]*testbed.Machine{"client": s.Client, "server": s.Server} {
+		all, err := m.Processes()
+		fmt.Fprintf(&b, "%s: %v\n", name, err)
+		for _, p := range all {
+			fmt.Fprintln(&b, " ", p)
+		}
+	}
+	said, err := s.Server.ReadFile("/home/anna/.xsession-errors")
+	fmt.Fprintf(&b, ".xsession-errors: %v\n%s\n", err, said[:min(len(said), 4<<10)])
+	displays, err := s.Client.ReadDir("/tmp/.X11-unix")
+	for _, display := range displays {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		c := s.Client.Command(ctx, "root", "xwininfo", "-root", "-tree")
+		c.Env = append(c.Env, "DISPLAY=:"+strings.TrimPrefix(display.Name(), "X"), "XAUTHORITY="+xCookies)
+		var tree []byte
+		tree, err = c.Output()
+		cancel()
+		fmt.Fprintf(&b, "%s\n", tree)
+	}
+	fmt.Fprintf(&b, "windows: %v\n", err)
+	return b.String()
 }
 
 func (s *station) must(err error) {
