@@ -29,6 +29,7 @@ type Start struct {
 	Session  string `json:"session,omitempty"`  // a session's id or its Exec; empty for the server's default
 	Language string `json:"language,omitempty"` // the session's LANG; empty for the server's default
 	Sound    *Sound `json:"sound,omitempty"`    // nil for a session without sound
+	Apps     *Apps  `json:"apps,omitempty"`     // nil for a session that runs nothing on the client
 }
 
 // Sound is where the client's sound daemon takes programs, in PulseAudio's native
@@ -89,6 +90,11 @@ func (*Authenticated) messageType() string { return "authenticated" }
 func (*Failed) messageType() string        { return "failed" }
 func (*Started) messageType() string       { return "started" }
 func (*Ended) messageType() string         { return "ended" }
+func (*Run) messageType() string           { return "run" }
+func (*Ran) messageType() string           { return "ran" }
+func (*NeedHome) messageType() string      { return "need_home" }
+func (*Home) messageType() string          { return "home" }
+func (*LogoutAction) messageType() string  { return "logout_action" }
 
 // fromDaemon returns an empty message of a type that ldm sends.
 func fromDaemon(kind string) Message {
@@ -99,6 +105,10 @@ func fromDaemon(kind string) Message {
 		return new(Answer)
 	case "start":
 		return new(Start)
+	case "ran":
+		return new(Ran)
+	case "need_home":
+		return new(NeedHome)
 	}
 	return nil
 }
@@ -118,6 +128,12 @@ func fromWorker(kind string) Message {
 		return new(Started)
 	case "ended":
 		return new(Ended)
+	case "run":
+		return new(Run)
+	case "home":
+		return new(Home)
+	case "logout_action":
+		return new(LogoutAction)
 	}
 	return nil
 }
