@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var station = Client{Hostname: "station-07", Addresses: []string{"192.0.2.57"}, MACs: []string{"52:54:00:12:34:56"}}
@@ -208,4 +209,47 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestLocalApps(t *testing.T) {
+	s := load(t, strings.Join([]string{
+		"[clients]",
+		"LOCAL_APPS=True",
+		`LOCAL_APPS_WHITELIST="firefox /opt/bin/paint"`,
+		"LOCAL_APPS_MENU=y",
+		"LOCAL_APPS_MENU_ITEMS=firefox-esr.desktop,gimp",
+		"LOCAL_APPS_EXTRAMOUNTS=/srv/share/,/srv/media",
+		`LOCAL_APPS_URLS="HTTP https://"`,
+		"LDM_LOGOUT_ACTION=Halt",
+	}, "\n"), station)
+	want := Apps{
+		On: true, Whitelist: []string{"firefox", "/opt/bin/paint"},
+		Menu: true, MenuItems: []string{"firefox-esr", "gimp"},
+		Mounts: []string{"/srv/share", "/srv/media"}, Homes: []string{"/home"}, URLs: []string{"http", "https"},
+	}
+	if diff := cmp.Diff(want, s.Apps); diff != "" || len(s.Problems) != 0 {
+		t.Errorf("%s%v", diff, s.Problems)
+	}
+	if diff := cmp.Diff([]string{"halt"}, s.LogoutActions); diff != "" {
+		t.Error(diff)
+	}
+
+	s = load(t, strings.Join([]string{
+		"LOCAL_APPS=True",
+		"LOCAL_APPS_WHITELIST=./firefox",
+		"LOCAL_APPS_MENU_ITEMS=apps/gimp.desktop",
+		"LOCAL_APPS_EXTRAMOUNTS=/srv/../",
+		"LOCAL_APPS_HOME_PREFIXES=home",
+		"LOCAL_APPS_URLS=7up",
+		"LDM_LOGOUT_ACTION=explode",
+	}, "\n"), station)
+	if diff := cmp.Diff(Apps{Homes: []string{"/home"}}, s.Apps, cmpopts.EquateEmpty()); diff != "" || len(s.Problems) != 6 {
+		t.Errorf("%s%v", diff, s.Problems)
+	}
+	if diff := cmp.Diff([]string{"halt", "reboot"}, s.LogoutActions); diff != "" {
+		t.Error(diff)
+	}
+	if s := load(t, "LDM_LOGOUT_ACTION=none\n", station); len(s.LogoutActions) != 0 || len(s.Problems) != 0 {
+		t.Errorf("got %v, %v", s.LogoutActions, s.Problems)
+	}
 }

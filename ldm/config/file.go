@@ -6,8 +6,9 @@ import (
 	"os"
 	"strings"
 
-	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
+
+	"goldm/internal/unquote"
 )
 
 const (
@@ -115,8 +116,8 @@ func (p *parser) line(line string) {
 func (p *parser) value(text string) (string, error) {
 	first := p.at
 	for {
-		value, err := unquote(text)
-		if err == nil || !syntax.IsIncomplete(err) {
+		value, err := unquote.Value(text)
+		if err == nil || !unquote.Incomplete(err) {
 			return value, err
 		}
 		if p.at+1 >= len(p.lines) || p.at-first >= maxValue {
@@ -126,29 +127,4 @@ func (p *parser) value(text string) (string, error) {
 		p.at++
 		text += "\n" + p.lines[p.at]
 	}
-}
-
-// unquote reads text as one assignment's value with the words of a shell
-// (POSIX, Shell Command Language, 2.2 Quoting). Several bare words are one value
-// with blanks in it, which LTSP 5 let pass.
-func unquote(text string) (string, error) {
-	var words []*syntax.Word
-	var err error
-	for word, fault := range syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).WordsSeq(strings.NewReader(text)) {
-		if err = fault; err != nil {
-			break
-		}
-		words = append(words, word)
-	}
-	switch {
-	case err != nil && syntax.IsIncomplete(err):
-		return "", err
-	case err != nil:
-		return "", errors.New("expected a value in quotes or without special characters")
-	}
-	values, err := expand.Fields(&expand.Config{NoUnset: true}, words...)
-	if err != nil {
-		return "", errors.New("expected plain text: values are not expanded")
-	}
-	return strings.Join(values, " "), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"goldm/ldm/localuser"
 	"goldm/ldm/sound"
+	"goldm/ldm/wire"
 )
 
 // Settings are the effective settings of one client.
@@ -40,6 +41,9 @@ type Settings struct {
 	Volume      int    // percent
 	Mic         bool
 	UIDs        localuser.Range // of local users
+
+	Apps          Apps
+	LogoutActions []string // what a session may ask for at its end: wire.Halt, wire.Reboot
 
 	LogLevel slog.Level
 
@@ -120,6 +124,16 @@ var settings = []setting{
 	{"LDM_UID_RANGE", "30000-39999", func(s *Settings, text string) (err error) {
 		s.UIDs, err = localuser.ParseRange(text)
 		return err
+	}},
+	{"LOCAL_APPS", "false", func(s *Settings, text string) error { return setBool(&s.Apps.On, text) }},
+	{"LOCAL_APPS_WHITELIST", "", func(s *Settings, text string) error { return setWhitelist(&s.Apps, text) }},
+	{"LOCAL_APPS_MENU", "false", func(s *Settings, text string) error { return setBool(&s.Apps.Menu, text) }},
+	{"LOCAL_APPS_MENU_ITEMS", "", func(s *Settings, text string) error { return setItems(&s.Apps.MenuItems, text) }},
+	{"LOCAL_APPS_EXTRAMOUNTS", "", func(s *Settings, text string) error { return setFolders(&s.Apps.Mounts, text) }},
+	{"LOCAL_APPS_HOME_PREFIXES", "/home", func(s *Settings, text string) error { return setFolders(&s.Apps.Homes, text) }},
+	{"LOCAL_APPS_URLS", "", func(s *Settings, text string) error { return setSchemes(&s.Apps.URLs, text) }},
+	{"LDM_LOGOUT_ACTION", wire.Halt + " " + wire.Reboot, func(s *Settings, text string) error {
+		return setActions(&s.LogoutActions, text)
 	}},
 	{"LDM_LOGLEVEL", "info", func(s *Settings, text string) error {
 		if err := s.LogLevel.UnmarshalText([]byte(text)); err != nil {
