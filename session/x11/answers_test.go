@@ -183,3 +183,11 @@ func editAnswers(t *testing.T, o x11.Order, data []byte, size int) (out []byte) 
 	}
 	return out
 }
+
+func TestLongestName(t *testing.T) {
+	for name := range allowed {
+		if len(name) > maxAllowedName {
+			t.Errorf("%s is longer than %d", name, maxAllowedName)
+		}
+	}
+}

@@ -65,7 +65,7 @@ func forward(t testing.TB, display *Display) *forwarded {
 		authority: filepath.Join(t.TempDir(), "Xauthority"),
 		display: &Display{
 			Host:     "127.0.0.1",
-			Number:   listener.Addr().(*net.TCPAddr).Port - firstPort,
+			Number:   listener.Addr().(*net.TCPAddr).Port - 6000,
 			AuthName: protocol,
 			AuthData: data,
 		},

@@ -48,13 +48,13 @@ func (p *probe) policy(ctx context.Context) (*policy, error) {
 		}
 	}
 	if err := p.connect(ctx); err != nil {
-		return nil, fmt.Errorf("display %s: %w", p.display, err)
+		return nil, err
 	}
 	return p.cached, nil
 }
 
 func (p *probe) connect(ctx context.Context) error {
-	conn, err := p.display.dial(ctx)
+	conn, err := p.display.Dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (p *probe) connect(ctx context.Context) error {
 	}
 	if err != nil {
 		conn.Close()
-		return err
+		return fmt.Errorf("display %s: %w", p.display, err)
 	}
 	p.conn, p.cached, p.ended = conn, policy, make(chan struct{})
 	go func(ended chan struct{}) { // ends when conn does; close waits for it

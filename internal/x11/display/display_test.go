@@ -1,4 +1,4 @@
-package x11
+package display
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"goldm/internal/xauth"
 )
 
-func TestParseDisplay(t *testing.T) {
+func TestParse(t *testing.T) {
 	for name, want := range map[string]Display{
 		":0":               {},
 		":1.2":             {Number: 1, Screen: 2},
@@ -27,7 +27,7 @@ func TestParseDisplay(t *testing.T) {
 		"/tmp/x:0":         {Path: "/tmp/x:0"},
 		"unix:/run/x/sock": {Path: "/run/x/sock"},
 	} {
-		got, err := ParseDisplay(name)
+		got, err := Parse(name)
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -35,7 +35,7 @@ func TestParseDisplay(t *testing.T) {
 		if diff := cmp.Diff(&want, got); diff != "" {
 			t.Errorf("%q: %s", name, diff)
 		}
-		if again, err := ParseDisplay(got.String()); err != nil || !cmp.Equal(got, again) {
+		if again, err := Parse(got.String()); err != nil || !cmp.Equal(got, again) {
 			t.Errorf("%q: as text %q, which is %v, %v", name, got, again, err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestParseDisplay(t *testing.T) {
 		"", "0", "host", ":", ":x", ":-1", ":+1", ":0.", ":0.x", ":0.0.0", ":65536", ":99999999999999999999",
 		"host:0\x00", strings.Repeat("a", 300) + ":0",
 	} {
-		if d, err := ParseDisplay(name); err == nil {
+		if d, err := Parse(name); err == nil {
 			t.Errorf("%q: no error but %+v", name, d)
 		}
 	}
@@ -57,7 +57,7 @@ func TestDial(t *testing.T) {
 	}
 	defer listener.Close()
 	for _, name := range []string{path, "unix:" + path} {
-		d, err := ParseDisplay(name)
+		d, err := Parse(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestAuthorize(t *testing.T) {
 		"192.0.2.7:1":     "",
 		"[2001:db8::1]:0": "remote6",
 	} {
-		d, err := ParseDisplay(name)
+		d, err := Parse(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,13 +119,5 @@ func TestAuthorize(t *testing.T) {
 	}
 	if err := d.Authorize(t.Context(), t.TempDir()); err == nil {
 		t.Error("a folder: no error")
-	}
-}
-
-func TestLongestName(t *testing.T) {
-	for name := range allowed {
-		if len(name) > maxAllowedName {
-			t.Errorf("%s is longer than %d", name, maxAllowedName)
-		}
 	}
 }
