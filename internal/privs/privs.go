@@ -45,12 +45,21 @@ func Lookup(name string) (User, error) {
 // Exec becomes u and then the program argv with the environment of this
 // process. It sets no_new_privs and a core limit of zero, asks for SIGKILL when
 // parent dies, and returns only with an error.
-func Exec(u User, parent int, argv []string) error {
+func Exec(u User, parent int, argv []string) error { return ExecIn(u, parent, nil, argv) }
+
+// ExecIn is Exec in the first of the folders that u can enter. Where that is
+// none the working directory stays.
+func ExecIn(u User, parent int, folders, argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("no program to run")
 	}
 	if err := become(u); err != nil {
 		return err
+	}
+	for _, folder := range folders {
+		if os.Chdir(folder) == nil {
+			break
+		}
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("core limit: %w", err)

@@ -40,10 +40,13 @@ type entry struct {
 	Parent    int
 	Room      int // descriptor of the room's first process
 	Listeners int // descriptors from 3 on
+	Report    int // descriptor that takes why there is no program; 0 for none
 	Realtime  bool
 	Folder    string
+	Dirs      []string
 	After     []string
-	Args      []string
+
+	args []string // in words of their own: one word of a command has its limit, execve(2)
 }
 
 // Main is the other end of Config.Self: it takes the words that were put after
@@ -52,7 +55,7 @@ func Main(args []string) error {
 	if len(args) == 1 && args[0] == "hold" {
 		return hold()
 	}
-	if len(args) != 2 {
+	if len(args) < 2 {
 		return fmt.Errorf("room: %d words", len(args))
 	}
 	switch args[0] {
@@ -66,6 +69,9 @@ func Main(args []string) error {
 		var e entry
 		if err := json.Unmarshal([]byte(args[1]), &e); err != nil {
 			return err
+		}
+		if e.args = args[2:]; len(e.args) == 0 {
+			return errors.New("room: no program")
 		}
 		return e.enter()
 	}
@@ -104,8 +110,21 @@ func hold() error {
 	return nil
 }
 
-// enter joins the room, gives up root and becomes the program.
+// enter becomes the program, or says why not.
 func (e *entry) enter() error {
+	if e.Report > 0 {
+		unix.CloseOnExec(e.Report)
+	}
+	err := e.become()
+	if e.Report > 0 {
+		unix.Write(e.Report, []byte(err.Error()))
+	}
+	return err
+}
+
+// become joins the room, gives up root and becomes the program. It returns only
+// with an error.
+func (e *entry) become() error {
 	runtime.LockOSThread() // which is the one that execs
 	// setns(2): a mount namespace is joined only by who shares no working directory.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
@@ -119,7 +138,7 @@ func (e *entry) enter() error {
 		os.Setenv("LISTEN_FDS", strconv.Itoa(e.Listeners))
 		os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	}
-	program, err := exec.LookPath(e.Args[0])
+	program, err := exec.LookPath(e.args[0])
 	if err != nil {
 		return err
 	}
@@ -134,7 +153,7 @@ func (e *entry) enter() error {
 		}
 	}
 	await(e.After)
-	return privs.Exec(e.User, e.Parent, append([]string{program}, e.Args[1:]...))
+	return privs.ExecIn(e.User, e.Parent, e.Dirs, append([]string{program}, e.args[1:]...))
 }
 
 // await waits for paths, but not for ever: the program knows better what is

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -21,6 +22,10 @@ func furnish(u privs.User, own []Device) error {
 	if err := os.MkdirAll("/run/user", 0o755); err != nil {
 		return err
 	}
+	displays, err := takeDisplays()
+	if err != nil {
+		return err
+	}
 	// In all not more than half of the memory.
 	for _, m := range []struct {
 		target, kind string
@@ -36,13 +41,47 @@ func furnish(u privs.User, own []Device) error {
 			return err
 		}
 	}
-	if err := makeOwned(runtimeDir(u), u); err != nil {
+	if err := errors.Join(makeOwned(runtimeDir(u), u), displays.put()); err != nil {
 		return err
 	}
 	if own == nil {
 		return nil
 	}
 	return mountSound(u, own)
+}
+
+// displayDir is where X servers have their sockets (Xserver(1)).
+const displayDir = "/tmp/.X11-unix"
+
+// displays is a mount of the machine's displayDir that is not in any place; -1
+// where the machine has none.
+type displays int
+
+// takeDisplays takes hold of the folder before another /tmp hides it.
+func takeDisplays() (displays, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, displayDir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", displayDir, err)
+	}
+	return displays(fd), nil
+}
+
+// put lets the room's programs reach X servers, and take no display's place.
+func (d displays) put() error {
+	if d < 0 {
+		return nil
+	}
+	defer unix.Close(int(d))
+	if err := os.Mkdir(displayDir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.MoveMount(int(d), "", unix.AT_FDCWD, displayDir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount %s: %w", displayDir, err)
+	}
+	return mount("", displayDir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|plain|unix.MS_NOEXEC, "")
 }
 
 // makeOwned makes a folder of u's. It may lie in another one, where u could put

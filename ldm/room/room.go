@@ -21,6 +21,9 @@ import (
 const (
 	programGrace = 3 * time.Second            // from TERM to KILL for the programs
 	holderGrace  = programGrace + time.Second // and for the first process, which sees to that
+
+	firstFD   = 3       // that a child inherits beside the standard ones
+	maxReason = 1 << 10 // bytes of why a program does not run
 )
 
 // Config says whose room it is.
@@ -111,6 +114,7 @@ type Command struct {
 	Network  bool     // whether it sees the machine's network; else there is none
 	Realtime bool     // whether it may raise its own priority; see MayRaise
 	Folder   string   // a folder of the user's to make, unless it is there
+	Dirs     []string // working directories: the first that the user can enter, else /
 	After    []string // paths to wait for, some seconds at most
 
 	// Listener is handed over as a service manager does: sd_listen_fds(3).
@@ -120,17 +124,51 @@ type Command struct {
 }
 
 // Start starts a program in the room.
-func (r *Room) Start(c Command) (*supervise.Process, error) {
-	files, err := duplicate(c.Listener, r.pidfd)
+func (r *Room) Start(c Command) (*supervise.Process, error) { return r.start(c, nil) }
+
+// Launch starts a program in the room and returns when it runs, or with the
+// reason why it does not.
+func (r *Room) Launch(ctx context.Context, c Command) (*supervise.Process, error) {
+	reports, report, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer reports.Close()
+	process, err := r.start(c, report)
+	report.Close()
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { reports.SetReadDeadline(time.Now()) })()
+	reason, err := io.ReadAll(io.LimitReader(reports, maxReason)) // nothing: it is closed by execve(2)
+	if err == nil && len(reason) == 0 {
+		return process, nil
+	}
+	process.Stop(0)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	return nil, fmt.Errorf("start %s: %s", c.Name, reason)
+}
+
+func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
+	files, err := duplicate(c.Listener, r.pidfd, report)
 	if err != nil {
 		return nil, err
 	}
 	user := r.config.User
 	user.Groups = c.Groups
-	words, err := json.Marshal(entry{
-		User: user, Parent: os.Getpid(), Room: 2 + len(files), Listeners: len(files) - 1,
-		Realtime: c.Realtime, Folder: c.Folder, After: c.After, Args: c.Args,
-	})
+	e := entry{
+		User: user, Parent: os.Getpid(), Room: firstFD,
+		Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
+	}
+	if c.Listener != nil {
+		e.Listeners, e.Room = 1, firstFD+1
+	}
+	if report != nil {
+		e.Report = e.Room + 1
+	}
+	words, err := json.Marshal(e)
 	if err != nil {
 		closeAll(files)
 		return nil, err
@@ -141,7 +179,7 @@ func (r *Room) Start(c Command) (*supervise.Process, error) {
 	}
 	return r.programs.Start(supervise.Command{
 		Name: c.Name, Log: c.Log,
-		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}),
+		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}, c.Args),
 		Env:  c.Env, Dir: "/", Files: files, Namespaces: namespaces,
 		Stdout: c.Output, Stderr: c.Output,
 	})

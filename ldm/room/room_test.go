@@ -3,6 +3,7 @@ package room
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -87,7 +88,7 @@ func TestWhatIsInside(t *testing.T) {
 	r := open(t, nil)
 	defer r.Close()
 	const script = `id -u; id -g; id -G; grep NoNewPrivs /proc/self/status
-		ls -A /tmp /dev/shm; ls -A /run/user; stat -c '%a %u' /run/user/39990; cat /proc/1/cmdline | tr '\0' ' '; echo
+		ls -A -I .X11-unix /tmp /dev/shm; ls -A /run/user; stat -c '%a %u' /run/user/39990; cat /proc/1/cmdline | tr '\0' ' '; echo
 		tail -n +3 /proc/net/dev | wc -l; ls -l /proc/self/fd | grep -c pidfd; [ -w /proc/1/mem ] && echo writable`
 	want := "39990\n39990\n39990 29\nNoNewPrivs:\t1\n" +
 		"/dev/shm:\n\n/tmp:\n39990\n700 39990\n/proc/self/exe room hold \n1\n0\nwritable\n"
@@ -230,5 +231,81 @@ func TestOpenGivesUp(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		cancel()
+	}
+}
+
+// Launch knows whether the program runs, and says why not.
+func TestLaunch(t *testing.T) {
+	r := open(t, nil)
+	defer r.Close()
+	long := strings.Repeat("&", 31<<10)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"/bin/true", long}, ""},
+		{[]string{"/nonexistent"}, "no such file"},
+		{[]string{"/etc"}, "is a directory"},
+		{[]string{"/etc/passwd"}, "permission denied"},
+	} {
+		p, err := r.Launch(t.Context(), Command{Name: "program", Args: tt.args})
+		if tt.want != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%.20q: %v", tt.args, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%.20q: %v", tt.args, err)
+		} else if err := p.Err(); err != nil {
+			t.Errorf("%.20q: %v", tt.args, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := r.Launch(ctx, Command{Name: "late", Args: []string{"true"}, After: []string{"/nonexistent"}}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A program is where its user can be.
+func TestDirs(t *testing.T) {
+	r := open(t, nil)
+	defer r.Close()
+	closed := filepath.Join(t.TempDir(), "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for want, dirs := range map[string][]string{
+		"/usr\n":            {"/usr", "/etc"},
+		"/etc\n":            {closed, "/etc"},
+		"/run/user/39990\n": {"/nonexistent", "/bin/sh", r.Runtime()},
+		"/\n":               {closed},
+	} {
+		if got := output(t, r, "pwd", Command{Dirs: dirs}); got != want {
+			t.Errorf("%v: got %q, want %q", dirs, got, want)
+		}
+	}
+}
+
+// X servers are within reach, and no display's place can be taken.
+func TestDisplays(t *testing.T) {
+	if _, err := os.Stat(displayDir); err != nil {
+		t.Skip("there is no " + displayDir)
+	}
+	r := open(t, nil)
+	defer r.Close()
+	script := "ls -A " + displayDir + "; touch " + displayDir + "/X99 2>&1 | sed 's/.*: //'; rmdir " + displayDir + " 2>&1 | sed 's/.*: //'"
+	entries, err := os.ReadDir(displayDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, e := range entries {
+		fmt.Fprintln(&want, e.Name())
+	}
+	want.WriteString("Read-only file system\nOperation not permitted\n")
+	if got := output(t, r, script, Command{}); got != want.String() {
+		t.Errorf("got %q, want %q", got, want.String())
 	}
 }
