@@ -219,3 +219,27 @@ func TestAnothersRecord(t *testing.T) {
 		t.Errorf("got %s, %v, %v", text, err, names(t, c.Records))
 	}
 }
+
+func TestSetHome(t *testing.T) {
+	c := config(t)
+	u := allot(t, c, "anna")
+	for path, fine := range map[string]bool{
+		"/home/anna": true, "/home/SCHOOL/änna bell": true,
+		"": false, "home/anna": false, "/home/../root": false, "/home/a:b": false, "/home/a\nb": false,
+	} {
+		if err := u.SetHome(path); (err == nil) != fine {
+			t.Errorf("%q: %v", path, err)
+		}
+		text, err := os.ReadFile(filepath.Join(c.Records, "1200000000.user"))
+		var record struct{ HomeDirectory string }
+		if err != nil || json.Unmarshal(text, &record) != nil || (record.HomeDirectory == path) != fine {
+			t.Errorf("%q: %v: %s", path, err, text)
+		}
+	}
+	if got := len(names(t, c.Records)); got != 4 {
+		t.Errorf("%d files", got)
+	}
+	if err := u.Release(); err != nil || len(names(t, c.Records)) != 0 {
+		t.Errorf("left: %v, %v", names(t, c.Records), err)
+	}
+}

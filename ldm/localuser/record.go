@@ -8,7 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"unicode"
 )
+
+// Shell is the local users'.
+const Shell = "/bin/sh"
+
+// newSuffix ends the name of a record that is being written.
+const newSuffix = ".new"
 
 // nameFile, in a user's folder, holds the name: what Sweep goes by.
 const nameFile = "name"
@@ -47,15 +55,35 @@ func (u *User) write() error {
 	); err != nil {
 		return err
 	}
-	user := userRecord{
-		UserName: u.Name, UID: u.UID, GID: u.GID, Disposition: "dynamic",
-		HomeDirectory: fmt.Sprintf("/run/user/%d", u.UID), Shell: "/bin/sh", Locked: true,
-	}
 	group := groupRecord{GroupName: u.Name, GID: u.GID, Disposition: "dynamic"}
 	return errors.Join(
-		u.record("user", u.UID, user),
+		u.record("user", u.UID, u.userRecord(fmt.Sprintf("/run/user/%d", u.UID))),
 		u.record("group", u.GID, group),
 	)
+}
+
+func (u *User) userRecord(home string) userRecord {
+	return userRecord{
+		UserName: u.Name, UID: u.UID, GID: u.GID, Disposition: "dynamic",
+		HomeDirectory: home, Shell: Shell, Locked: true,
+	}
+}
+
+// SetHome changes the home that programs find in the user's record.
+func (u *User) SetHome(path string) error {
+	// What nss-systemd(8) would refuse would take the whole user away.
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path || strings.ContainsFunc(path, func(r rune) bool { return r == ':' || unicode.IsControl(r) }) {
+		return fmt.Errorf("%q cannot be the home in a user record", path)
+	}
+	text, err := json.Marshal(u.userRecord(path))
+	if err != nil {
+		return err
+	}
+	record := filepath.Join(u.records, u.Name+".user")
+	if err := os.WriteFile(record+newSuffix, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(record+newSuffix, 0o644), os.Rename(record+newSuffix, record))
 }
 
 // record writes a record, named by name, and the link that finds it by number
@@ -98,6 +126,7 @@ func (u *User) remove(kind string, number int) error {
 	case target != base:
 		return fmt.Errorf("%s leads to %s", link, target)
 	}
+	os.Remove(filepath.Join(u.records, base+newSuffix)) // of an ldm that was killed
 	err = os.Remove(filepath.Join(u.records, base))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
