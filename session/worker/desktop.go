@@ -30,6 +30,7 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	offered := w.startSound(ctx, client, start.Sound)
 	defer offered.Close()
 	defer client.Close()
+	defer w.attendMeanwhile(ctx, handlers{})()
 	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env())
 	if err != nil {
 		return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
