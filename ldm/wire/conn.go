@@ -62,7 +62,8 @@ func newConn(file *os.File, peer func(string) Message) (*Conn, error) {
 // sendLimit is how long the other side may leave the socket full.
 const sendLimit = 2 * time.Second
 
-// Send sends one message. It fails when the other side takes nothing.
+// Send sends one message. It fails when the other side takes nothing. Files that
+// travel with the message stay open here.
 func (c *Conn) Send(m Message) error {
 	packet, err := tagged.Encode(m.messageType(), m)
 	if err != nil {
@@ -71,27 +72,52 @@ func (c *Conn) Send(m Message) error {
 	if len(packet) > MaxPacket {
 		return fmt.Errorf("%s of %d bytes: the limit is %d", m.messageType(), len(packet), MaxPacket)
 	}
+	control, err := rights(m)
+	if err != nil {
+		return err
+	}
 	if err := c.socket.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
 		return err
 	}
-	_, err = c.socket.Write(packet)
+	_, _, err = c.socket.WriteMsgUnix(packet, control, nil)
 	return err
 }
 
 // Receive waits for one message: one that the other side may send, else the
-// error is a *tagged.BadMessage. At the end it is io.EOF.
+// error is a *tagged.BadMessage. At the end it is io.EOF. Files that came with
+// the message are the caller's; see CloseFiles.
 func (c *Conn) Receive() (Message, error) {
-	packet := make([]byte, MaxPacket+1)
-	n, _, flags, _, err := c.socket.ReadMsgUnix(packet, nil)
+	packet, control := make([]byte, MaxPacket+1), make([]byte, controlSize)
+	n, controls, flags, _, err := c.socket.ReadMsgUnix(packet, control)
+	files, broken := received(control[:controls])
+	var m Message
 	switch {
-	case errors.Is(err, io.EOF):
-		return nil, io.EOF
-	case err != nil:
-		return nil, err
-	case n > MaxPacket || flags&unix.MSG_TRUNC != 0:
-		return nil, &tagged.BadMessage{Reason: fmt.Sprintf("packet over %d bytes", MaxPacket)}
+	case errors.Is(err, io.EOF): // an empty packet too, with whatever is beside it
+		err = io.EOF
+	case err == nil && broken != nil:
+		err = broken
+	case err == nil:
+		m, err = c.decode(packet[:n], flags, files)
 	}
-	return tagged.Decode(packet[:n], c.peer)
+	if err != nil {
+		closeAll(files)
+		return nil, err
+	}
+	return m, nil
+}
+
+func (c *Conn) decode(packet []byte, flags int, files []*os.File) (Message, error) {
+	switch {
+	case len(packet) > MaxPacket || flags&unix.MSG_TRUNC != 0:
+		return nil, &tagged.BadMessage{Reason: fmt.Sprintf("packet over %d bytes", MaxPacket)}
+	case flags&unix.MSG_CTRUNC != 0:
+		return nil, &tagged.BadMessage{Reason: fmt.Sprintf("more than %d files", MaxFiles)}
+	}
+	m, err := tagged.Decode(packet, c.peer)
+	if err != nil {
+		return nil, err
+	}
+	return m, attach(m, files)
 }
 
 // Close closes this end.

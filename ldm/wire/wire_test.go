@@ -91,30 +91,10 @@ func TestBadPackets(t *testing.T) {
 	}
 }
 
-// A worker cannot make ldm hold files for it.
-func TestFilesAreNotTaken(t *testing.T) {
-	daemon, worker := raw(t)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	rights := unix.UnixRights(int(w.Fd()))
-	if err := unix.Sendmsg(int(worker.Fd()), []byte(`{"type":"started"}`), rights, nil, 0); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if _, err := daemon.Receive(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
-		t.Fatalf("the pipe's other end is still held: %v", err)
-	}
-}
-
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"type":"question","kind":"secret","text":"Password: "}`))
 	f.Add([]byte(`{"type":"failed","refused":true,"sentence":"No."}`))
+	f.Add([]byte(`{"type":"home","id":1,"paths":["/home/anna"],"Files":[{}]}`))
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		m, err := tagged.Decode(packet, fromWorker)
 		if err != nil {
