@@ -4,5 +4,6 @@
 // Its socket is made here and handed over, as a service manager does, so that
 // it is where nobody can put another one, is open to nobody but the local user
 // and the session's worker, and outlives a daemon that has to be started again.
-// No daemon but the one that watches for sound cards sees the network.
+// Only the process that watches for sound cards sees the network, where udev's
+// events are: PulseAudio itself, and WirePlumber beside PipeWire.
 package sound

@@ -73,6 +73,35 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// A sound card that is plugged in later is found: one process looks out for it, and where
+// udev tells of it.
+func TestHotPlug(t *testing.T) {
+	for _, d := range daemons {
+		watchers := 0
+		for _, p := range d.processes {
+			if p.network {
+				watchers++
+			}
+		}
+		if watchers != 1 {
+			t.Errorf("%s: %d processes see udev's events", d, watchers)
+		}
+	}
+	script := pulseScript(&Config{Volume: 50, Dir: "/run/ldm/seat0/30000"})
+	for _, module := range []string{"module-udev-detect", "module-switch-on-port-available", "module-switch-on-connect"} {
+		if !strings.Contains(script, "\nload-module "+module+"\n") {
+			t.Errorf("no %s in the script: %s", module, script)
+		}
+	}
+	for name, text := range pipeWire.files(&Config{Dir: "/run/ldm/seat0/30000"}) {
+		for _, off := range []string{"alsa_monitor.enabled", "monitor.alsa", "hardware.audio = disabled"} {
+			if strings.Contains(text, off) {
+				t.Errorf("%s meddles with the monitor: %s", name, text)
+			}
+		}
+	}
+}
+
 func TestPauses(t *testing.T) {
 	var got []time.Duration
 	for failures := 1; failures < maxFailures; failures++ {
