@@ -5,7 +5,10 @@
 // channel: JSON objects tagged by their member "type", one a line. The agent
 // says Hello first and Started once the desktop's first command runs, answers
 // each Ping with Pong, and says Ended last. The client pings, and ends the session in
-// order with End; closing the channel ends it too.
+// order with End; closing the channel ends it too. Where the client has announced a
+// menu, by the agent's option --local-menu, it sends it after Hello in as many Menu
+// as it takes, and then MenuEnd, for which the agent waits a while before it starts
+// the desktop.
 package agentwire
 
 import (
@@ -52,12 +55,26 @@ type Ping struct{}
 // End asks the agent to end the session.
 type End struct{}
 
+// Menu is a part of the client's programs for the desktop's menus; put together, the
+// parts are an internal/bundle.
+type Menu struct {
+	Data []byte `json:"data"` // at most MaxMenuData bytes
+}
+
+// MaxMenuData is how much of a menu fits into a line: base64 makes four bytes of three.
+const MaxMenuData = 3000
+
+// MenuEnd follows the last Menu.
+type MenuEnd struct{}
+
 func (*Hello) messageType() string   { return "hello" }
 func (*Started) messageType() string { return "started" }
 func (*Pong) messageType() string    { return "pong" }
 func (*Ended) messageType() string   { return "ended" }
 func (*Ping) messageType() string    { return "ping" }
 func (*End) messageType() string     { return "end" }
+func (*Menu) messageType() string    { return "menu" }
+func (*MenuEnd) messageType() string { return "menu_end" }
 
 func newMessage(kind string) Message {
 	switch kind {
@@ -73,6 +90,10 @@ func newMessage(kind string) Message {
 		return new(Ping)
 	case "end":
 		return new(End)
+	case "menu":
+		return new(Menu)
+	case "menu_end":
+		return new(MenuEnd)
 	}
 	return nil
 }

@@ -21,6 +21,8 @@ func TestRoundTrip(t *testing.T) {
 		&agentwire.Ended{Status: 143},
 		&agentwire.Ping{},
 		&agentwire.End{},
+		&agentwire.Menu{Data: bytes.Repeat([]byte{0xff}, agentwire.MaxMenuData)},
+		&agentwire.MenuEnd{},
 	}
 	var wire bytes.Buffer
 	for _, m := range messages {
