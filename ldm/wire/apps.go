@@ -7,6 +7,10 @@ type Apps struct {
 	Menu  bool     `json:"menu,omitempty"`  // the client's programs appear in the desktop's menus
 	Items []string `json:"items,omitempty"` // ids of desktop files, without the suffix; empty for all
 	URLs  []string `json:"urls,omitempty"`  // schemes whose links open on the client, such as "https"
+
+	// Allowed are names and absolute paths of the programs that may run, so that menus offer
+	// no others; empty for each that has a name in the usual folders.
+	Allowed []string `json:"allowed,omitempty"`
 }
 
 // Run asks ldm to run a program on the client as the login's local user. It names
