@@ -18,6 +18,9 @@ type Session struct {
 	Exec  []string // the command, field codes left out
 	Try   string   // TryExec: a program whose absence hides the session; or empty
 	Names []string // DesktopNames, for XDG_CURRENT_DESKTOP
+
+	Translated map[string]string // Name by language, such as de or pt_BR; nil for none
+	NoDisplay  bool              // can be started, but is not to be offered
 }
 
 // errHidden is the error for an entry that stands for "no such session".
@@ -66,8 +69,40 @@ func (s *Session) set(key, value string) (err error) {
 		if value == "true" {
 			return errHidden
 		}
+	case "NoDisplay":
+		s.NoDisplay = value == "true"
+	default:
+		s.translate(key, value)
 	}
 	return err
+}
+
+// maxLanguage bounds the name of a language, such as sr@latin or zh_Hans_CN, in bytes.
+const maxLanguage = 32
+
+// translate takes keys such as Name[de] (specification, chapter 5). The codeset in some
+// old files' names of languages says nothing any more.
+func (s *Session) translate(key, value string) {
+	language, ok := strings.CutPrefix(key, "Name[")
+	language, closed := strings.CutSuffix(language, "]")
+	if !ok || !closed || len(language) > maxLanguage || badName(value) != nil {
+		return
+	}
+	if before, after, found := strings.Cut(language, "."); found {
+		_, modifier, _ := strings.Cut(after, "@")
+		language = strings.TrimSuffix(before+"@"+modifier, "@")
+	}
+	if language == "" || strings.ContainsFunc(language, notInLanguage) {
+		return
+	}
+	if s.Translated == nil {
+		s.Translated = make(map[string]string)
+	}
+	s.Translated[language] = value
+}
+
+func notInLanguage(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@-", r))
 }
 
 // unescape resolves the escapes of a value of type string (specification,

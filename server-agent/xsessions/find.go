@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Dirs returns the folders that hold sessions, the most important first, of the
@@ -51,26 +52,46 @@ func validID(name string) bool {
 // load reads the session of the first folder that has it.
 func load(dirs []string, id string) (*Session, error) {
 	for _, dir := range dirs {
-		file, err := os.Open(filepath.Join(dir, id+".desktop"))
+		path := filepath.Join(dir, id+".desktop")
+		s, err := readFile(path, id)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		s, err := parse(id, file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file.Name(), err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		if s.Try != "" {
 			if _, err := exec.LookPath(s.Try); err != nil {
-				return nil, fmt.Errorf("%s: TryExec %s is not here", file.Name(), s.Try)
+				return nil, fmt.Errorf("%s: TryExec %s is not here", path, s.Try)
 			}
 		}
 		return s, nil
 	}
 	return nil, fmt.Errorf("session %q: %w", id, fs.ErrNotExist)
+}
+
+// readFile reads the file of the session id. It does not wait for a pipe's writer.
+func readFile(path, id string) (*Session, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, errors.Unwrap(err) // a PathError: the caller names the file
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.New("not a plain file")
+	}
+	return parse(id, file)
+}
+
+// Scripts are where distributions keep the script that prepares an X session and runs
+// its argument.
+var Scripts = []string{
+	"/etc/X11/Xsession",
+	"/etc/X11/xdm/Xsession",
+	"/etc/X11/xinit/Xsession",
+	"/etc/gdm3/Xsession",
+	"/etc/gdm/Xsession",
+	"/etc/lightdm/Xsession",
 }
 
 // ids returns the ids of all folders, sorted.

@@ -72,7 +72,7 @@ func TestFind(t *testing.T) {
 		"empty.desktop":  "",
 	})
 	dirs := []string{local, system, "/nonexistent"}
-	want := &Session{ID: "xfce", Name: "Xfce Session", Exec: []string{"startxfce4"}, Try: "sh", Names: []string{"XFCE", "GTK"}}
+	want := &Session{ID: "xfce", Name: "Xfce Session", Exec: []string{"startxfce4"}, Try: "sh", Names: []string{"XFCE", "GTK"}, Translated: map[string]string{"de": "Xfce-Sitzung"}}
 	for _, name := range []string{"xfce", "startxfce4", " startxfce4 "} {
 		got, err := Find(dirs, name)
 		if err != nil {
