@@ -19,6 +19,8 @@ func Program() *cli.Program {
 		About: "The part of an LTSP server that thin clients' sessions talk to.",
 		Commands: []cli.Command{
 			{Name: "session", Summary: "run a desktop for the client at standard input, and end all of it", Run: session},
+			{Name: "info", Summary: "print what this server tells its clients", Run: showInfo},
+			{Name: "serve", Summary: "tell clients what this server offers and how loaded it is", Run: serveClients},
 			{Name: "host-keys", Summary: "print this server's host keys for its clients' known_hosts", Run: hostKeys},
 		},
 	}
