@@ -96,6 +96,16 @@ func (s *Server) request(e *Exec, request *ssh.Request) bool {
 		err := ssh.Unmarshal(request.Payload, &command)
 		e.Line = command.Line
 		return err == nil && !s.config.NoExec
+	case "subsystem":
+		var subsystem struct{ Name string }
+		if ssh.Unmarshal(request.Payload, &subsystem) != nil || s.config.Subsystem == nil {
+			return false
+		}
+		s.tasks.Go(func() {
+			defer e.Close()
+			s.config.Subsystem(subsystem.Name, e.Channel)
+		})
+		return true
 	case "signal":
 		var signal struct{ Name string }
 		if ssh.Unmarshal(request.Payload, &signal) == nil {

@@ -30,6 +30,9 @@ type Config struct {
 	Exec      func(*Exec)             // runs a command; nil for one that ends with status 0 at once
 	NoX11     bool                    // refuse x11-req
 	NoExec    bool                    // refuse exec
+
+	// Subsystem serves a subsystem until it returns; nil for a server without any.
+	Subsystem func(name string, channel ssh.Channel)
 }
 
 // Server is a running server.
