@@ -1,0 +1,140 @@
+package apps
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"goldm/ldm/localuser"
+	"goldm/ldm/room"
+	"goldm/ldm/wire"
+)
+
+const (
+	maxOpen    = 64       // programs of a login at once
+	maxBytes   = 32 << 10 // of a program's arguments, in all
+	maxStartup = 1 << 10  // bytes of a startup notification's id
+
+	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
+)
+
+// Config says whose programs run, and which.
+type Config struct {
+	Policy *Policy // nil: none do
+
+	// Open makes the place for the programs. It is called once, for the first.
+	Open func(context.Context) (Place, error)
+
+	// Home mounts the home and returns its path in the room. It is called once,
+	// for the first program; nil for a home that is empty and goes with the room.
+	Home func(context.Context, Place) (string, error)
+
+	Display  string // the seat's X display, such as ":0"
+	Cookie   []byte // its MIT-MAGIC-COOKIE-1
+	Language string // LANG
+
+	// Output is where programs write to; nil for nowhere. What it leads to is
+	// always read.
+	Output *os.File
+	Log    *slog.Logger
+}
+
+// Place is what the programs of a login run in.
+type Place struct {
+	Room   *room.Room
+	User   *localuser.User // the room's
+	Groups []int           // that open devices
+	Env    []string        // how to reach the client's sound
+}
+
+// Apps are the programs of a login. Its methods may be called from several
+// goroutines.
+type Apps struct {
+	config Config
+	log    *slog.Logger // config's, bounded
+	cancel context.CancelFunc
+	ctx    context.Context
+
+	prepare sync.Once
+	place   *furnished // valid after prepare; nil where there is none
+
+	mu     sync.Mutex
+	closed bool
+	open   map[uint32]struct{} // requests that have not had their last answer
+	tasks  sync.WaitGroup
+}
+
+// New returns the programs of a login. Nothing runs yet.
+func New(c Config) *Apps {
+	a := &Apps{config: c, log: bound(c.Log), open: make(map[uint32]struct{})}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+// Start runs a program, or does not, and reports what becomes of it: here, or
+// later from a goroutine of its own. It does not wait for the program.
+func (a *Apps) Start(run *wire.Run, report func(*wire.Ran)) {
+	a.mu.Lock()
+	_, twice := a.open[run.ID]
+	full := len(a.open) >= maxOpen
+	if twice || full || a.closed {
+		a.mu.Unlock()
+		switch {
+		case twice: // an answer would be taken for the first one's
+			a.log.Warn("a request came twice", "request", run.ID)
+		default:
+			a.log.Warn("a program is one too many", "request", run.ID, "closed", a.closed)
+			report(&wire.Ran{ID: run.ID, State: wire.Faulty, Reason: "Too many programs run on this client. End some of them and try again."})
+		}
+		return
+	}
+	a.open[run.ID] = struct{}{}
+	a.tasks.Go(func() {
+		last := a.run(run, report)
+		a.mu.Lock()
+		delete(a.open, run.ID)
+		a.mu.Unlock()
+		last.ID = run.ID
+		report(last)
+	})
+	a.mu.Unlock()
+}
+
+// Stop lets no program start any more. Those that run end with the room, whose
+// owner closes it next.
+func (a *Apps) Stop() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.cancel()
+}
+
+// Wait waits until all is told about programs that have ended, and takes away
+// what they had beside the room.
+func (a *Apps) Wait() {
+	a.tasks.Wait()
+	if a.place != nil {
+		a.place.close()
+	}
+}
+
+// check returns why a request makes no sense.
+func check(run *wire.Run) *refusal {
+	size := 0
+	for _, word := range run.Args {
+		size += len(word) + 1
+		if strings.ContainsRune(word, 0) {
+			return denied("The command has a character that no command can have.")
+		}
+	}
+	switch {
+	case len(run.Args) == 0:
+		return denied("The command is empty.")
+	case size > maxBytes:
+		return denied("The command is too long for this client.")
+	}
+	return nil
+}

@@ -1,0 +1,346 @@
+package apps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"goldm/internal/supervise"
+	"goldm/ldm/localuser"
+	"goldm/ldm/room"
+	"goldm/ldm/wire"
+)
+
+const limit = time.Minute
+
+// The test re-runs itself as what is inside a room.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "room" {
+		if err := room.Main(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// login is what a login has on a client, with its programs.
+type login struct {
+	t       *testing.T
+	apps    *Apps
+	place   Place
+	answers chan *wire.Ran
+	end     sync.Once
+}
+
+func newLogin(t *testing.T, change func(*Config)) *login {
+	t.Helper()
+	if os.Getuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("needs root")
+		}
+		t.Skip("needs root: rooms are root's to make")
+	}
+	l := &login{t: t, answers: make(chan *wire.Ran, 2*maxOpen)}
+	c := Config{
+		Policy: new(Policy), Open: l.open, Display: ":77", Cookie: []byte("0123456789abcdef"), Language: "C.UTF-8",
+		Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&c)
+	}
+	l.apps = New(c)
+	t.Cleanup(l.close)
+	return l
+}
+
+// open makes a place as ldm does.
+func (l *login) open(ctx context.Context) (Place, error) {
+	log := slog.New(slog.DiscardHandler)
+	group := supervise.NewGroup(log)
+	l.t.Cleanup(func() { group.Close(0) })
+	dir, err := os.MkdirTemp("/var/tmp", "goldm-apps-") // rooms have another /tmp
+	if err != nil {
+		return Place{}, err
+	}
+	l.t.Cleanup(func() { os.RemoveAll(dir) })
+	folders := filepath.Join(dir, "seat0")
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Mkdir(folders, 0o711)); err != nil {
+		return Place{}, err
+	}
+	l.place.User, err = localuser.Allot(ctx, localuser.Config{
+		Range:  localuser.Range{First: 1_300_000_000, Last: 1_300_000_100},
+		RunDir: dir, Folders: folders, Records: filepath.Join(dir, "userdb"),
+	}, `SCHOOL\anna`)
+	if err != nil {
+		return Place{}, err
+	}
+	l.place.Room, err = room.Open(ctx, room.Config{
+		User: l.place.User.User, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr,
+	})
+	l.place.Groups, l.place.Env = []int{29}, []string{"PULSE_SERVER=unix:/somewhere"}
+	return l.place, err
+}
+
+// close ends the login as ldm does.
+func (l *login) close() {
+	l.end.Do(func() {
+		l.apps.Stop()
+		if l.place.Room != nil {
+			l.place.Room.Close()
+		}
+		l.apps.Wait()
+	})
+}
+
+func (l *login) start(run *wire.Run) { l.apps.Start(run, func(r *wire.Ran) { l.answers <- r }) }
+
+func (l *login) answer() *wire.Ran {
+	l.t.Helper()
+	select {
+	case r := <-l.answers:
+		return r
+	case <-time.After(limit):
+		l.t.Fatal("no answer")
+		return nil
+	}
+}
+
+// last returns the last answer to a request.
+func (l *login) last(run *wire.Run) *wire.Ran {
+	l.t.Helper()
+	l.start(run)
+	r := l.answer()
+	if r.ID == run.ID && r.State == wire.Running && r.PID > 0 {
+		r = l.answer()
+	}
+	if r.ID != run.ID || r.State == wire.Running {
+		l.t.Fatalf("got %+v", r)
+	}
+	return r
+}
+
+// said runs a shell script and returns what it wrote.
+func (l *login) said(id uint32, script string, change func(*wire.Run)) string {
+	l.t.Helper()
+	file := filepath.Join(l.shared(), fmt.Sprint("said-", id))
+	run := &wire.Run{ID: id, Args: []string{"sh", "-c", "exec >" + file + " 2>&1; " + script}}
+	if change != nil {
+		change(run)
+	}
+	if r := l.last(run); r.State != wire.Exited {
+		l.t.Fatalf("%s: %+v", script, r)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// shared is a folder that programs and the test both see.
+func (l *login) shared() string {
+	l.t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "goldm-apps-")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		l.t.Fatal(err)
+	}
+	return dir
+}
+
+func TestWhatProgramsHave(t *testing.T) {
+	l := newLogin(t, nil)
+	got := l.said(1, "id -u; id -G; pwd; env; stat -c '%a %u' $XAUTHORITY $HOME; cat $XAUTHORITY | tail -c 16", func(r *wire.Run) {
+		r.Startup, r.Dir = "start_TIME1", "/nonexistent"
+	})
+	u := l.place.User
+	want := fmt.Sprintf("%d\n%d 29\n/run/user/%d/home\n", u.UID, u.UID, u.UID)
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, line := range []string{
+		"HOME=/run/user/UID/home", "USER=userUID", "LOGNAME=userUID", "SHELL=/bin/sh", "DISPLAY=:77", "XDG_RUNTIME_DIR=/run/user/UID",
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games", "LANG=C.UTF-8",
+		"PULSE_SERVER=unix:/somewhere", "DESKTOP_STARTUP_ID=start_TIME1",
+		"400 UID", "700 UID",
+	} {
+		if line = strings.ReplaceAll(line, "UID", fmt.Sprint(u.UID)); !strings.Contains(got, "\n"+line+"\n") {
+			t.Errorf("no %q in\n%s", line, got)
+		}
+	}
+	if !strings.HasSuffix(got, "0123456789abcdef") {
+		t.Errorf("no cookie in\n%s", got)
+	}
+	record, err := os.ReadFile(filepath.Join(u.Dir, "../../userdb", u.Name+".user"))
+	if err != nil || !strings.Contains(string(record), fmt.Sprintf(`"homeDirectory":"/run/user/%d/home"`, u.UID)) {
+		t.Errorf("the record: %s, %v", record, err)
+	}
+	if got := l.said(2, "pwd", func(r *wire.Run) { r.Dir = "/usr/share" }); got != "/usr/share\n" {
+		t.Errorf("working directory %q", got)
+	}
+	if got := l.said(3, "pwd", func(r *wire.Run) { r.Dir = "share" }); !strings.HasSuffix(got, "/home\n") {
+		t.Errorf("working directory %q", got)
+	}
+}
+
+func TestMountedHome(t *testing.T) {
+	home := "/usr/share"
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"mounted": {nil, home},
+		"cannot":  {errors.New("no"), "/run/user/1300000000/home"},
+	} {
+		l := newLogin(t, func(c *Config) {
+			c.Home = func(_ context.Context, p Place) (string, error) {
+				if tt.err != nil {
+					return "", tt.err
+				}
+				return home, nil
+			}
+		})
+		if got := l.said(1, "echo $HOME; pwd", nil); got != tt.want+"\n"+tt.want+"\n" {
+			t.Errorf("%s: got %q", name, got)
+		}
+		l.close()
+	}
+}
+
+func TestEnds(t *testing.T) {
+	l := newLogin(t, func(c *Config) { c.Policy = &Policy{Allowed: []string{"sh", "gone"}} })
+	long := strings.Repeat("x", maxBytes-7)
+	for i, tt := range []struct {
+		args []string
+		want wire.Ran
+	}{
+		{[]string{"sh", "-c", "exit 0"}, wire.Ran{State: wire.Exited}},
+		{[]string{"sh", "-c", "exit 3"}, wire.Ran{State: wire.Exited, Status: 3}},
+		{[]string{"/bin/sh", "-c", "kill -9 $$"}, wire.Ran{State: wire.Exited, Status: 137}},
+		{[]string{"sh", "-c", ":", long[4:]}, wire.Ran{State: wire.Exited}},
+		{[]string{"id"}, wire.Ran{State: wire.Denied, Reason: `This client does not allow "id". Ask the administrator to add it to LOCAL_APPS_WHITELIST.`}},
+		{[]string{"gone"}, wire.Ran{State: wire.NotFound, Reason: `There is no program "gone" on this client.`}},
+		{[]string{"sh", "-c", "x", long}, wire.Ran{State: wire.Denied, Reason: "The command is too long for this client."}},
+		{[]string{"sh", "-c", "a\x00b"}, wire.Ran{State: wire.Denied, Reason: "The command has a character that no command can have."}},
+		{nil, wire.Ran{State: wire.Denied, Reason: "The command is empty."}},
+	} {
+		tt.want.ID = uint32(i)
+		if got := l.last(&wire.Run{ID: uint32(i), Args: tt.args}); *got != tt.want {
+			t.Errorf("%.40q: got %+v, want %+v", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestOff(t *testing.T) {
+	l := newLogin(t, func(c *Config) { c.Policy = nil })
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"true"}}); r.State != wire.Denied || !strings.Contains(r.Reason, "LOCAL_APPS") {
+		t.Errorf("got %+v", r)
+	}
+	if l.place.Room != nil {
+		t.Error("a room was made for nothing")
+	}
+}
+
+func TestNoPlace(t *testing.T) {
+	tries := 0
+	l := newLogin(t, func(c *Config) {
+		c.Open = func(context.Context) (Place, error) { tries++; return Place{}, errors.New("no more numbers") }
+	})
+	for id := range uint32(3) {
+		if r := l.last(&wire.Run{ID: id, Args: []string{"true"}}); r.State != wire.Faulty || r.Reason == "" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if tries != 1 {
+		t.Errorf("%d tries", tries)
+	}
+}
+
+// A worker may ask for more than there is; what is open is bounded, and ends with
+// the login.
+func TestTooMany(t *testing.T) {
+	l := newLogin(t, nil)
+	for id := range uint32(maxOpen) {
+		l.start(&wire.Run{ID: id, Args: []string{"sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"}})
+	}
+	for range maxOpen {
+		if r := l.answer(); r.State != wire.Running {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	l.start(&wire.Run{ID: 7, Args: []string{"true"}}) // twice: it has no answer
+	for id := uint32(maxOpen); id < 1000; id++ {
+		if r := l.last(&wire.Run{ID: id, Args: []string{"true"}}); r.State != wire.Faulty {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	l.close()
+	for range maxOpen {
+		if r := l.answer(); r.State != wire.Exited || r.Status < 128 {
+			t.Errorf("got %+v", r)
+		}
+	}
+	l.start(&wire.Run{ID: 5000, Args: []string{"true"}})
+	if r := l.answer(); r.State != wire.Faulty {
+		t.Errorf("after the end: %+v", r)
+	}
+}
+
+// A bus that cannot run keeps nobody waiting: the daemon wants a user that NSS
+// knows, and this machine does not know the test's.
+func TestBusThatCannotRun(t *testing.T) {
+	if _, err := exec.LookPath("dbus-send"); err != nil {
+		t.Skip(err)
+	}
+	l := newLogin(t, nil)
+	const ask = "dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId"
+	for id := range uint32(2) {
+		if got := l.said(id, ask, nil); !strings.Contains(got, "Failed to open connection") {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// Who writes much is read, and the log is none the fuller.
+func TestOutputAndLog(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	var read sync.WaitGroup
+	read.Go(func() { io.Copy(io.Discard, r) })
+	var log bytes.Buffer
+	l := newLogin(t, func(c *Config) {
+		c.Output, c.Log = w, slog.New(slog.NewTextHandler(&log, nil)).With("login", "ABC")
+	})
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"head", "-c", "10000000", "/dev/zero"}}); r.State != wire.Exited || r.Status != 0 {
+		t.Errorf("got %+v", r)
+	}
+	for range 2 * maxLogged {
+		l.last(&wire.Run{ID: 2, Args: []string{"/etc/no\n such"}})
+	}
+	l.close()
+	w.Close()
+	read.Wait()
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != maxLogged || !strings.Contains(lines[len(lines)-1], "login=ABC") || !strings.Contains(lines[len(lines)-1], "the rest is not logged") {
+		t.Errorf("%d lines, the last: %s", len(lines), lines[len(lines)-1])
+	}
+}

@@ -1,0 +1,102 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"goldm/internal/supervise"
+	"goldm/ldm/room"
+)
+
+const (
+	busProgram = "dbus-daemon"
+	busTries   = 3 // times that the daemon is started in a session
+)
+
+// bus is the D-Bus session of a login's programs. Its socket takes connections
+// at once: they wait until the daemon is up.
+type bus struct {
+	listener *net.UnixListener
+	cancel   context.CancelFunc
+	keeper   sync.WaitGroup
+}
+
+// startBus starts the programs' D-Bus session, in the room.
+func startBus(f *furnished, log *slog.Logger, output *os.File) (*bus, error) {
+	if _, err := exec.LookPath(busProgram); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(f.User.Dir, "bus")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Chown(path, f.User.UID, f.User.GID), os.Chmod(path, 0o600)); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &bus{listener: listener, cancel: cancel}
+	command := room.Command{
+		Name: busProgram, Log: log,
+		// dbus-daemon(1): "systemd:" takes the socket of sd_listen_fds(3).
+		Args:   []string{busProgram, "--session", "--address=systemd:", "--nofork", "--nopidfile"},
+		Env:    append(f.env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+path),
+		Groups: f.Groups, Network: true, Dirs: []string{f.home}, Output: output,
+	}
+	b.keeper.Go(func() { b.keep(ctx, f.Room, command, log) })
+	return b, nil
+}
+
+// keep has the daemon running. Where it cannot, the socket goes: programs are
+// better told that there is no bus than kept waiting.
+func (b *bus) keep(ctx context.Context, in *room.Room, command room.Command, log *slog.Logger) {
+	defer b.listener.Close()
+	for range busTries {
+		process, err := b.start(in, command)
+		if err != nil {
+			log.Warn("no D-Bus session", "cause", err)
+			return
+		}
+		select {
+		case <-process.Done():
+			log.Warn("the D-Bus session ended", "cause", process.Err())
+		case <-ctx.Done():
+			process.Stop(time.Second)
+			return
+		}
+	}
+}
+
+func (b *bus) start(in *room.Room, command room.Command) (*supervise.Process, error) {
+	listener, err := b.listener.File()
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	command.Listener = listener
+	return in.Start(command)
+}
+
+// address is where programs find the bus. Without one they are told so: they
+// would look for another's through the X display.
+func (b *bus) address() string {
+	if b == nil {
+		return "disabled:"
+	}
+	return "unix:path=" + b.listener.Addr().String()
+}
+
+func (b *bus) close() {
+	if b != nil {
+		b.cancel()
+		b.keeper.Wait()
+	}
+}
