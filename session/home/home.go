@@ -111,7 +111,7 @@ func prepare(channel io.ReadWriter, folder string) (string, packet, error) {
 		if folder, err = workingDir(channel); err != nil {
 			return "", nil, err
 		}
-		if !utf8.ValidString(folder) || !path.IsAbs(folder) {
+		if !utf8.ValidString(folder) || !path.IsAbs(folder) || len(folder) >= unix.PathMax {
 			return "", nil, fmt.Errorf("the path %.100q is of no use", folder)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 )
 
 const limit = 30 * time.Second
@@ -192,7 +193,8 @@ func TestServersThatAreNoUse(t *testing.T) {
 		"version 2":    {server{serve: says("\x00\x00\x00\x05\x02\x00\x00\x00\x02")}, "version 2"},
 		"huge":         {server{serve: says("\x7f\xff\xff\xff\x02\x00\x00\x00\x03")}, "no SFTP packet"},
 		"empty packet": {server{serve: says("\x00\x00\x00\x00")}, "no SFTP packet"},
-		"long name":    {server{home: "/" + strings.Repeat("a", maxPacket)}, "no SFTP packet"},
+		"too long":     {server{home: "/" + strings.Repeat("a", unix.PathMax)}, "of no use"},
+		"huge name":    {server{home: "/" + strings.Repeat("a", maxPacket)}, "no SFTP packet"},
 	} {
 		h, err := open(t, &tt.server)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

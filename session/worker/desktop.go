@@ -29,8 +29,10 @@ const (
 func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start) error {
 	offered := w.startSound(ctx, client, start.Sound)
 	defer offered.Close()
+	homes := w.newHomes(ctx, client)
+	defer homes.close()
 	defer client.Close()
-	defer w.attendMeanwhile(ctx, handlers{})()
+	defer w.attendMeanwhile(ctx, handlers{needHome: homes.need})()
 	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env())
 	if err != nil {
 		return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
