@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"goldm/internal/testbed/link"
 )
 
 // Config says what the machines are made of. The zero value is of use.
@@ -25,6 +27,10 @@ type Config struct {
 	// machine has in /usr/local/bin.
 	ClientPrograms, ServerPrograms []string
 
+	// Packages is the text of a list of what the tree has besides, in the format
+	// of tree/packages.list; a tree of its own is built for it.
+	Packages string
+
 	// Progress gets a line now and then while the tree is being built; nil for
 	// standard error.
 	Progress io.Writer
@@ -35,6 +41,7 @@ type Bed struct {
 	Client, Server *Machine
 
 	clientTree, serverTree *tree
+	link                   *link.Link // in the cable's place; nil for the cable
 }
 
 // New brings both machines up; without a tree in the cache it builds that
@@ -66,10 +73,10 @@ func Prepare(ctx context.Context, c Config) error {
 // plant opens a tree for each machine, which may be the same.
 func (b *Bed) plant(ctx context.Context, c Config) (err error) {
 	progress := newProgress(c.Progress)
-	if b.clientTree, err = openTree(ctx, c.Suite, progress); err != nil {
+	if b.clientTree, err = openTree(ctx, builder{suite: c.Suite, extra: c.Packages, progress: progress}); err != nil {
 		return err
 	}
-	b.serverTree, err = openTree(ctx, cmp.Or(c.ServerSuite, c.Suite), progress)
+	b.serverTree, err = openTree(ctx, builder{suite: cmp.Or(c.ServerSuite, c.Suite), extra: c.Packages, progress: progress})
 	return err
 }
 
@@ -139,6 +146,9 @@ func (b *Bed) machines() []*Machine {
 // Close ends both machines and returns once nothing of them is left.
 func (b *Bed) Close() error {
 	var errs []error
+	if b.link != nil {
+		errs = append(errs, b.link.Close())
+	}
 	for _, m := range b.machines() {
 		errs = append(errs, m.Close())
 	}

@@ -37,8 +37,12 @@ var buildOptions = []string{
 // builder builds a tree.
 type builder struct {
 	suite    string
+	extra    string // a list of further packages
 	progress progress
 }
+
+// packages are those of the tree.
+func (b builder) packages() []string { return packages(packagesList+"\n"+b.extra, b.suite) }
 
 // build makes the tree beside root and moves it there when it is complete. No
 // service is started: mmdebstrap installs a policy-rc.d that forbids it.
@@ -50,7 +54,7 @@ func (b builder) build(ctx context.Context, root string) error {
 	if err := os.RemoveAll(temp); err != nil { // of a build that was interrupted
 		return err
 	}
-	b.progress.say("building a Debian %s of %d packages, which takes a minute or two", b.suite, len(packages(packagesList, b.suite)))
+	b.progress.say("building a Debian %s of %d packages, which takes a minute or two", b.suite, len(b.packages()))
 	if err := b.mmdebstrap(ctx, temp); err != nil {
 		return errors.Join(err, os.RemoveAll(temp))
 	}
@@ -78,7 +82,7 @@ func (b builder) mmdebstrap(ctx context.Context, target string) error {
 	for _, option := range hostAptOptions(ctx) {
 		args = append(args, "--aptopt="+option)
 	}
-	args = append(args, "--customize-hook="+customize, "--include="+strings.Join(packages(packagesList, b.suite), ","), b.suite, target)
+	args = append(args, "--customize-hook="+customize, "--include="+strings.Join(b.packages(), ","), b.suite, target)
 	cmd := exec.CommandContext(ctx, "unshare", args...)
 	sources, err := hostSources(os.DirFS("/etc/apt"), b.suite)
 	if err != nil {

@@ -38,11 +38,12 @@ type tree struct {
 // Close allows others to remove the tree.
 func (t *tree) Close() error { return t.lock.Close() }
 
-// openTree returns the tree of a release, building it where needed.
-func openTree(ctx context.Context, suite string, progress progress) (*tree, error) {
-	if suite == "" {
+// openTree returns the tree that a builder would build, building it where
+// needed. The builder's release may be empty, for that of this host.
+func openTree(ctx context.Context, b builder) (*tree, error) {
+	if b.suite == "" {
 		var err error
-		if suite, err = hostSuite(); err != nil {
+		if b.suite, err = hostSuite(); err != nil {
 			return nil, err
 		}
 	}
@@ -50,7 +51,7 @@ func openTree(ctx context.Context, suite string, progress progress) (*tree, erro
 	if err != nil {
 		return nil, err
 	}
-	name := "tree-" + suite + "-" + recipeHash(suite)
+	name := "tree-" + b.suite + "-" + b.recipeHash()
 	t := &tree{root: filepath.Join(cache, name), scratch: filepath.Join(cache, "scratch")}
 	if err := os.MkdirAll(t.scratch, 0o755); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func openTree(ctx context.Context, suite string, progress progress) (*tree, erro
 	if t.lock, err = os.OpenFile(t.root+".lock", os.O_RDWR|os.O_CREATE, 0o644); err != nil {
 		return nil, err
 	}
-	if err := t.provide(ctx, builder{suite: suite, progress: progress}); err != nil {
+	if err := t.provide(ctx, b); err != nil {
 		t.lock.Close()
 		return nil, err
 	}
@@ -137,9 +138,13 @@ func cacheFolder() (string, error) {
 }
 
 // recipeHash changes with everything that makes one tree differ from another.
-func recipeHash(suite string) string {
+func (b builder) recipeHash() string {
 	h := sha256.New()
-	for _, part := range []string{suite, runtime.GOARCH, packagesList, customizeScript} {
+	parts := []string{b.suite, runtime.GOARCH, packagesList, customizeScript}
+	if b.extra != "" {
+		parts = append(parts, b.extra)
+	}
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	fmt.Fprint(h, buildOptions)
