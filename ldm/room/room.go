@@ -103,6 +103,9 @@ func (r *Room) furnish(ctx context.Context, ready *os.File) error {
 // in the room alone.
 func (r *Room) Runtime() string { return runtimeDir(r.config.User) }
 
+// Pidfd stands for the room's first process, for setns(2). It stays the room's.
+func (r *Room) Pidfd() *os.File { return r.pidfd }
+
 // Command says what to run in a room.
 type Command struct {
 	Name string // for the log
