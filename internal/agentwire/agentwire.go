@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"goldm/internal/tagged"
 )
@@ -46,6 +47,29 @@ type Ended struct {
 	// Status is the exit status of the desktop's first command as a shell
 	// would give it: 128 and the number of the signal that killed it.
 	Status int `json:"status"`
+
+	// From is the client on which the user ended this session for another one, if
+	// that is why it ended.
+	From string `json:"from,omitempty"`
+}
+
+// Warning is something that an administrator should know about the session.
+type Warning struct {
+	Text string `json:"text"`
+}
+
+// Others tells which other sessions the user has. `ltsp-server-agent others` says
+// it, before the client asks for a desktop, and `session` says it last where the client
+// wanted no desktop beside another session and there is one.
+type Others struct {
+	List []Session `json:"list"`
+}
+
+// Session is another session of the user.
+type Session struct {
+	Client string    `json:"client"` // name of the client's host, or its address; empty where unknown
+	Server string    `json:"server"` // name of the server's host
+	Began  time.Time `json:"began"`  // by the server's clock, in the server's time zone
 }
 
 // Ping tells the agent that the client is there. After the first one, their
@@ -71,6 +95,8 @@ func (*Hello) messageType() string   { return "hello" }
 func (*Started) messageType() string { return "started" }
 func (*Pong) messageType() string    { return "pong" }
 func (*Ended) messageType() string   { return "ended" }
+func (*Warning) messageType() string { return "warning" }
+func (*Others) messageType() string  { return "others" }
 func (*Ping) messageType() string    { return "ping" }
 func (*End) messageType() string     { return "end" }
 func (*Menu) messageType() string    { return "menu" }
@@ -86,6 +112,10 @@ func newMessage(kind string) Message {
 		return new(Pong)
 	case "ended":
 		return new(Ended)
+	case "others":
+		return new(Others)
+	case "warning":
+		return new(Warning)
 	case "ping":
 		return new(Ping)
 	case "end":

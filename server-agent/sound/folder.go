@@ -1,6 +1,7 @@
 package sound
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -68,12 +69,20 @@ func (f *Folder) Stop() {
 	}
 }
 
-// Remove removes the folder, after Stop and the end of the session's processes.
-func (f *Folder) Remove() error {
-	if f == nil {
+// Remove removes the folder that a session's environment names, after the end
+// of the session's processes. Where it is gone already, that is fine.
+func Remove(env []string) error {
+	path := lookup(env, Variable)
+	if path == "" {
 		return nil
 	}
-	return os.RemoveAll(f.path)
+	if err := check(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return os.RemoveAll(path)
 }
 
 func lookup(env []string, name string) string {

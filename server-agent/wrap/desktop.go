@@ -2,7 +2,6 @@ package wrap
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"goldm/server-agent/sessions"
 	"goldm/server-agent/xsessions"
 )
 
@@ -48,10 +48,39 @@ if [ -r "$file" ]; then load "$@"; fi
 trap - EXIT
 exec "$@"`
 
+// prepareScript gives the session a D-Bus of its own at the path $1, tells the user's
+// service manager about the session, and runs the rest of its arguments. What other
+// sessions of the user have stays theirs: the manager is one for all, and has the
+// display of the last one that began, as with Debian's Xsession.
+const prepareScript = `bus=$1; shift
+if [ -n "$bus" ] && command -v dbus-daemon >/dev/null; then
+	if dbus-daemon --session --fork --nopidfile --address="unix:path=$bus"; then
+		DBUS_SESSION_BUS_ADDRESS=unix:path=$bus; export DBUS_SESSION_BUS_ADDRESS
+	else
+		echo "the session has no D-Bus of its own" >&2
+	fi
+fi
+if [ -S "${XDG_RUNTIME_DIR-}/systemd/private" ] && command -v systemctl >/dev/null; then
+	timeout 5 systemctl --user import-environment ` + managed + ` ||
+		echo "systemd's services of the user do not know this session" >&2
+fi
+exec "$@"`
+
+// managed are the variables that the user's service manager is told.
+const managed = `DISPLAY XAUTHORITY DESKTOP_SESSION XDG_CURRENT_DESKTOP XDG_SESSION_DESKTOP XDG_SESSION_TYPE ` +
+	`PULSE_SERVER PULSE_COOKIE PULSE_CLIENTCONFIG`
+
+// place is where a session runs.
+type place struct {
+	id     string
+	folder sessions.Folder
+	env    []string
+}
+
 // start starts the desktop in a session (setsid(2)) of its own, so that a
-// script's `kill 0` does not reach us, and returns its process id, for session.reap
+// script's `kill 0` does not reach us, and returns its process id, for brood.reap
 // to wait for.
-func (d Desktop) start(output *os.File, log *slog.Logger) (pid int, err error) {
+func (d Desktop) start(p place, output *os.File, log *slog.Logger) (pid int, err error) {
 	chosen := d.choose(log)
 	command, err := d.command(chosen)
 	if err != nil {
@@ -62,9 +91,9 @@ func (d Desktop) start(output *os.File, log *slog.Logger) (pid int, err error) {
 		return 0, err
 	}
 	defer null.Close()
-	process, err := os.StartProcess("/bin/sh", append(loginArgv(d.home()), command...), &os.ProcAttr{
+	process, err := os.StartProcess("/bin/sh", slices.Concat(loginArgv(d.home()), p.prepareArgv(), command), &os.ProcAttr{
 		Dir:   d.home(),
-		Env:   d.environment(chosen),
+		Env:   d.environment(p, chosen),
 		Files: []*os.File{null, output, output},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -95,37 +124,34 @@ func (d Desktop) choose(log *slog.Logger) xsessions.Session {
 	return xsessions.Session{}
 }
 
-// command returns what the login's files are followed by: a D-Bus session bus of
-// its own where there is dbus-run-session, and the session script.
+// command returns the session script with its argument.
 func (d Desktop) command(chosen xsessions.Session) ([]string, error) {
-	command := ownBus()
 	script := cmp.Or(d.XSession, firstExecutable(xsessionScripts))
 	switch {
 	case script == "" && len(chosen.Exec) > 0:
-		return append(command, chosen.Exec...), nil
+		return chosen.Exec, nil
 	case script == "":
 		manager, err := exec.LookPath("x-session-manager")
 		if err != nil {
 			return nil, errors.New("this server has no Xsession script and no default desktop")
 		}
-		return append(command, manager), nil
+		return []string{manager}, nil
 	case !isExecutable(script):
 		return nil, fmt.Errorf("session script %s is not there or not executable", script)
 	case len(chosen.Exec) == 0:
-		return append(command, script), nil
+		return []string{script}, nil
 	}
-	return append(command, script, commandLine(chosen.Exec)), nil
+	return []string{script, commandLine(chosen.Exec)}, nil
 }
 
-// ownBus returns the beginning of an argument list whose end runs with a session
-// bus of its own; empty where D-Bus is not installed, in whole.
-func ownBus() []string {
-	run, err := exec.LookPath("dbus-run-session")
-	_, noDaemon := exec.LookPath("dbus-daemon")
-	if err != nil || noDaemon != nil {
-		return nil
+// prepareArgv returns the beginning of an argument list whose end runs after
+// prepareScript.
+func (p place) prepareArgv() []string {
+	bus := ""
+	if p.folder.Path != "" {
+		bus = filepath.Join(p.folder.Path, "bus")
 	}
-	return []string{run, "--"}
+	return []string{"/bin/sh", "-c", prepareScript, "sh", bus}
 }
 
 // loginArgv returns the beginning of an argument list whose end runs after the
@@ -153,33 +179,49 @@ func commandLine(words []string) string {
 
 // environment returns the desktop's environment: ours, with the session's name
 // in it and no D-Bus address, which would be another session's.
-func (d Desktop) environment(chosen xsessions.Session) []string {
-	set := []string{"LTSP_SESSION_ID=" + rand.Text()}
+func (d Desktop) environment(p place, chosen xsessions.Session) []string {
+	set := []string{sessions.IDVariable + "=" + p.id}
 	if chosen.ID != "" {
 		set = append(set, "DESKTOP_SESSION="+chosen.ID, "XDG_SESSION_DESKTOP="+chosen.ID)
 	}
 	if len(chosen.Names) > 0 {
 		set = append(set, "XDG_CURRENT_DESKTOP="+strings.Join(chosen.Names, ":"))
 	}
-	drop := []string{"LTSP_SESSION_ID", "DESKTOP_SESSION", "XDG_SESSION_DESKTOP", "XDG_CURRENT_DESKTOP", "DBUS_SESSION_BUS_ADDRESS"}
 	if d.Lang != "" {
-		drop, set = append(drop, "LANG"), append(set, "LANG="+d.Lang)
+		set = append(set, "LANG="+d.Lang)
 	}
-	kept := slices.DeleteFunc(slices.Clone(d.Env), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(drop, name)
-	})
-	return append(kept, set...)
+	return with(without(p.env, "DESKTOP_SESSION", "XDG_SESSION_DESKTOP", "XDG_CURRENT_DESKTOP",
+		"DBUS_SESSION_BUS_ADDRESS", sessions.BeganVariable), set...)
 }
 
-func (d Desktop) lookup(name string) string {
-	for _, entry := range d.Env {
+// with returns an environment with variables set.
+func with(env []string, set ...string) []string {
+	var names []string
+	for _, entry := range set {
+		name, _, _ := strings.Cut(entry, "=")
+		names = append(names, name)
+	}
+	return append(without(env, names...), set...)
+}
+
+// without returns a copy of an environment without some variables.
+func without(env []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(names, name)
+	})
+}
+
+func lookup(env []string, name string) string {
+	for _, entry := range env {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}
 	}
 	return ""
 }
+
+func (d Desktop) lookup(name string) string { return lookup(d.Env, name) }
 
 func (d Desktop) home() string { return cmp.Or(d.lookup("HOME"), "/") }
 

@@ -2,9 +2,11 @@
 // channel, and ends every process of it when it is over and nothing else of
 // the user's.
 //
-// The wrapper is a child subreaper (prctl(2)): whatever the desktop starts stays
-// below it in the tree of processes, daemons that called setsid(2) or forked
-// twice too. So "every process of the session" is "every process below us",
-// and the session has ended when wait4(2) says that we have no children. The client
-// is spoken to in agentwire.
+// Two processes do it. The wrapper (Run) starts the desktop and speaks agentwire with the
+// client; above it the keeper (Keep) waits. Both are child subreapers (prctl(2)): whatever
+// the desktop starts stays below them in the tree of processes, daemons that called
+// setsid(2), forked twice or cleared their environment too. So "every process of the
+// session" is "every process below us", and the session has ended when wait4(2)
+// says that we have no children. Where one of the two is killed, the other ends the
+// session; both at one moment are beyond it.
 package wrap

@@ -1,7 +1,9 @@
 package wrap
 
 import (
+	"log/slog"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -19,13 +21,37 @@ const (
 	killInterval = 50 * time.Millisecond
 )
 
-// end ends all processes below us: TERM, Grace, KILL until none is left. Each gets
+// brood is the processes below us, of which one is the first. It belongs to one
+// goroutine
+type brood struct {
+	grace    time.Duration // between TERM and KILL
+	log      *slog.Logger
+	children chan os.Signal
+
+	first  int // process id; 0 before the start
+	exited bool
+	status unix.WaitStatus // of the first
+}
+
+// newBrood makes this process the one that orphans below it come to.
+func newBrood(grace time.Duration, log *slog.Logger) (*brood, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, os.NewSyscallError("become child subreaper", err)
+	}
+	b := &brood{grace: grace, log: log, children: make(chan os.Signal, 1)}
+	signal.Notify(b.children, syscall.SIGCHLD)
+	return b, nil
+}
+
+func (b *brood) close() { signal.Stop(b.children) }
+
+// end ends all processes below us: TERM, grace, KILL until none is left. Each gets
 // TERM once, since programs take a second one for impatience; processes that come
 // after the first pass get theirs when they are seen.
-func (s *session) end() {
+func (b *brood) end() {
 	t := tree{root: os.Getpid()}
 	asked := make(map[identity]bool)
-	if s.passes(s.cfg.Grace, termInterval, func() {
+	if b.passes(b.grace, termInterval, func() {
 		t.signal(func(p identity) []syscall.Signal {
 			if asked[p] {
 				return nil
@@ -37,26 +63,26 @@ func (s *session) end() {
 	}) {
 		return
 	}
-	if !s.passes(giveUp, killInterval, func() {
+	if !b.passes(giveUp, killInterval, func() {
 		t.signal(func(identity) []syscall.Signal { return []syscall.Signal{syscall.SIGKILL} })
 	}) {
-		s.log.Error("processes of the session cannot be ended", "pids", t.below())
+		b.log.Error("processes of the session cannot be ended", "pids", t.below())
 	}
 }
 
 // passes calls pass at once and then at each interval until no process is left
 // below us; false after the limit.
-func (s *session) passes(limit, interval time.Duration, pass func()) bool {
+func (b *brood) passes(limit, interval time.Duration, pass func()) bool {
 	over := time.After(limit)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for pass(); !s.reap(); {
+	for pass(); !b.reap(); {
 		select {
-		case <-s.children:
+		case <-b.children:
 		case <-ticker.C:
 			pass()
 		case <-over:
-			return s.reap()
+			return b.reap()
 		}
 	}
 	return true
@@ -64,7 +90,7 @@ func (s *session) passes(limit, interval time.Duration, pass func()) bool {
 
 // reap waits for all children that have died, and reports whether there are no
 // children left. As orphans become our children, there is then nothing below us.
-func (s *session) reap() (none bool) {
+func (b *brood) reap() (none bool) {
 	for {
 		var status unix.WaitStatus
 		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
@@ -74,8 +100,8 @@ func (s *session) reap() (none bool) {
 			return true
 		case pid == 0:
 			return false
-		case pid == s.desktop:
-			s.exited, s.status = true, shellStatus(status)
+		case pid == b.first:
+			b.exited, b.status = true, status
 		}
 	}
 }

@@ -10,9 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"goldm/internal/agentwire"
+	"goldm/server-agent/sessions"
 	"goldm/server-agent/sound"
 )
 
@@ -28,12 +27,16 @@ const flushLimit = 2 * time.Second
 
 // Config says what to run and for whom.
 type Config struct {
+	ID      string // of the session
 	Desktop Desktop
 	Version string // of the program, for the client's log
 
 	In     io.Reader // from the client
 	Out    io.Writer // to the client
 	Stderr io.Writer // for the log and what the desktop says before it has a log of its own
+
+	// Keeper ends when the session's keeper has gone; nil for a session without.
+	Keeper *os.File
 
 	Silence time.Duration // how long a client that pinged may be silent
 	Grace   time.Duration // between TERM and KILL
@@ -42,23 +45,28 @@ type Config struct {
 // Run starts the desktop, waits for its end or the client's, ends every
 // process of the session, and returns the desktop's exit status as a shell
 // would give it. It changes the whole process: it takes in orphans and waits for
-// any child, so the program can have no other children. The goroutine that reads In
-// lasts until In ends; the program should exit after Run.
+// any child, so the program can have no other children. The goroutines that read In
+// and Keeper last until these end; the program should exit after Run.
 func Run(ctx context.Context, cfg Config) (status int, err error) {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return 0, fmt.Errorf("become child subreaper: %w", err)
+	s, err := newSession(cfg)
+	if err != nil {
+		return 0, err
 	}
 	defer ignoreBrokenPipes()()
-	s := newSession(cfg)
 	defer s.close()
 	if err := s.start(); err != nil {
 		return 0, err
 	}
 	s.log.Info("session ends", "reason", s.wait(ctx))
+	if err := sessions.MarkEnding(); err != nil {
+		s.log.Warn("the session still looks as if it stayed", "err", err)
+	}
 	s.sound.Stop()
-	s.end()
-	s.say(&agentwire.Ended{Status: s.status})
-	return s.status, nil
+	s.brood.end()
+	s.brood.forget(s.cfg.Desktop.Env)
+	status = shellStatus(s.brood.status)
+	s.say(&agentwire.Ended{Status: status, From: s.folder.EndedFrom()})
+	return status, nil
 }
 
 // ignoreBrokenPipes makes writing to a closed pipe an error instead of the
@@ -71,40 +79,35 @@ func ignoreBrokenPipes() (restore func()) {
 
 // session is a desktop that runs. Its fields belong to the goroutine of Run.
 type session struct {
-	cfg      Config
-	log      *slog.Logger
-	client   *outlet // messages
-	stderr   *outlet // the log
-	output   *relay  // the desktop's own output, nil before the start
-	sound    *sound.Folder
-	children chan os.Signal
-	stop     chan struct{} // closed at the end, for the goroutine that reads In
-
-	desktop int // process id
-	exited  bool
-	status  int
+	cfg    Config
+	log    *slog.Logger
+	brood  *brood
+	client *outlet // messages
+	stderr *outlet // the log
+	folder sessions.Folder
+	output *relay // the desktop's own output, nil before the start
+	sound  *sound.Folder
+	stop   chan struct{} // closed at the end, for the goroutine that reads In
 }
 
-func newSession(cfg Config) *session {
+func newSession(cfg Config) (*session, error) {
 	s := &session{
-		cfg:      cfg,
-		client:   newOutlet(cfg.Out),
-		stderr:   newOutlet(cfg.Stderr),
-		children: make(chan os.Signal, 1),
-		stop:     make(chan struct{}),
+		cfg:    cfg,
+		client: newOutlet(cfg.Out),
+		stderr: newOutlet(cfg.Stderr),
+		stop:   make(chan struct{}),
 	}
 	s.log = slog.New(slog.NewTextHandler(s.stderr, nil))
-	signal.Notify(s.children, syscall.SIGCHLD)
-	return s
+	var err error
+	s.brood, err = newBrood(cfg.Grace, s.log)
+	return s, err
 }
 
 func (s *session) close() {
 	s.sound.Stop()
-	if err := s.sound.Remove(); err != nil {
-		s.log.Warn("left behind", "err", err)
-	}
+	cleanUp(s.cfg.ID, s.cfg.Desktop.Env, s.log)
 	close(s.stop)
-	signal.Stop(s.children)
+	s.brood.close()
 	if s.output != nil {
 		s.output.close()
 	}
@@ -120,10 +123,11 @@ func (s *session) start() error {
 		return err
 	}
 	s.output = output
-	if s.sound, err = sound.Open(s.cfg.Desktop.Env, s.log); err != nil {
+	env := s.makeFolder()
+	if s.sound, err = sound.Open(env, s.log); err != nil {
 		s.log.Warn("sound", "err", err)
 	}
-	s.desktop, err = s.cfg.Desktop.start(output.in, s.log)
+	s.brood.first, err = s.cfg.Desktop.start(place{id: s.cfg.ID, folder: s.folder, env: env}, output.in, s.log)
 	output.started()
 	if err != nil {
 		return err
@@ -131,6 +135,35 @@ func (s *session) start() error {
 	s.say(&agentwire.Started{})
 	return nil
 }
+
+// makeFolder makes the session's folder, and returns the environment with the
+// runtime directory in it.
+func (s *session) makeFolder() (env []string) {
+	env = s.cfg.Desktop.Env
+	runtime := lookup(env, "XDG_RUNTIME_DIR")
+	folder, err := sessions.MakeFolder(s.cfg.ID, runtime)
+	s.folder = folder
+	switch {
+	case folder.Path == "":
+		s.warn("the session has no folder for its files and no D-Bus of its own: %v", err)
+	case err != nil:
+		s.warn("%v; the session uses %s", err, folder.Runtime)
+	}
+	if folder.Runtime == "" || folder.Runtime == runtime {
+		return env
+	}
+	return with(env, "XDG_RUNTIME_DIR="+folder.Runtime)
+}
+
+// warn says here and at the client what an administrator should know.
+func (s *session) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.log.Warn(text)
+	s.say(&agentwire.Warning{Text: text[:min(len(text), maxWarning)]})
+}
+
+// maxWarning bounds a warning, in bytes; as JSON it may be six times as long.
+const maxWarning = 500
 
 // say queues a message. A client that takes none shows as a broken outlet, or
 // as silence.
@@ -143,12 +176,13 @@ func (s *session) say(m agentwire.Message) {
 // wait waits until the session has to end, and returns why.
 func (s *session) wait(ctx context.Context) (reason string) {
 	messages := receive(s.cfg.In, s.stop)
+	keeperGone := ended(s.cfg.Keeper)
 	silence := time.NewTimer(s.cfg.Silence)
 	silence.Stop() // a client that never pings may be silent
 	for {
 		select {
-		case <-s.children:
-			if s.reap(); s.exited {
+		case <-s.brood.children:
+			if s.brood.reap(); s.brood.exited {
 				return "the desktop exited"
 			}
 		case m, open := <-messages:
@@ -162,6 +196,8 @@ func (s *session) wait(ctx context.Context) (reason string) {
 			case *agentwire.End:
 				return "the client asked"
 			}
+		case <-keeperGone:
+			return "the keeper has gone"
 		case <-silence.C:
 			return "the client is silent"
 		case <-s.client.broken:
@@ -170,6 +206,19 @@ func (s *session) wait(ctx context.Context) (reason string) {
 			return context.Cause(ctx).Error()
 		}
 	}
+}
+
+// ended returns a channel that is closed when f has ended; nil for a nil file.
+func ended(f *os.File) <-chan struct{} {
+	if f == nil {
+		return nil
+	}
+	gone := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, f)
+		close(gone)
+	}()
+	return gone
 }
 
 // receive reads messages until r ends, which closes the channel, or stop closes.

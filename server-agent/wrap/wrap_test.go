@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,31 +21,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldm/internal/agentwire"
+	"goldm/server-agent/sessions"
 	"goldm/server-agent/wrap"
 )
 
-// The test program is also the wrapper that it tests, since Run changes the
-// whole process.
+// The test program is also the keeper and the wrapper that it tests, since both
+// change the whole process.
 func TestMain(m *testing.M) {
-	if script := os.Getenv("WRAP_TEST_XSESSION"); script != "" {
-		os.Exit(wrapper(script))
+	if os.Getenv("WRAP_TEST_XSESSION") != "" && len(os.Args) == 2 {
+		switch os.Args[1] {
+		case "keep":
+			os.Exit(keeper())
+		case sessions.Desktop:
+			os.Exit(wrapper())
+		}
 	}
 	os.Exit(m.Run())
 }
 
-func wrapper(script string) int {
+const grace = 300 * time.Millisecond
+
+func keeper() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	status, err := wrap.Keep(ctx, wrap.KeepConfig{
+		ID:     os.Getenv(sessions.IDVariable),
+		Argv:   []string{sessions.Wrapper, sessions.Desktop},
+		Env:    os.Environ(),
+		Stderr: os.Stderr,
+		Grace:  grace,
+	})
+	if killed, ok := errors.AsType[*wrap.Killed](err); ok {
+		killed.Die()
+	}
+	return exit(status, err)
+}
+
+func wrapper() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	silence, _ := time.ParseDuration(os.Getenv("WRAP_TEST_SILENCE"))
-	status, err := wrap.Run(ctx, wrap.Config{
-		Desktop: wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: script, Env: os.Environ()},
+	syscall.CloseOnExec(3)
+	return exit(wrap.Run(ctx, wrap.Config{
+		ID:      os.Getenv(sessions.IDVariable),
+		Desktop: wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: os.Getenv("WRAP_TEST_XSESSION"), Env: os.Environ()},
 		Version: "test",
 		In:      os.Stdin,
 		Out:     os.Stdout,
 		Stderr:  os.Stderr,
+		Keeper:  os.NewFile(3, "keeper"),
 		Silence: silence,
-		Grace:   300 * time.Millisecond,
-	})
+		Grace:   grace,
+	}))
+}
+
+func exit(status int, err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -55,8 +87,10 @@ func wrapper(script string) int {
 type running struct {
 	t        *testing.T
 	cmd      *exec.Cmd
+	id       string // of the session
 	mark     string // in the environment of every process of the session
 	home     string
+	runtime  string // XDG_RUNTIME_DIR
 	in       io.WriteCloser
 	out      *os.File
 	messages *agentwire.Reader
@@ -73,14 +107,27 @@ func start(t *testing.T, script string, env ...string) *running {
 
 func prepare(t *testing.T, script string, env ...string) *running {
 	t.Helper()
-	r := &running{t: t, home: t.TempDir(), mark: "WRAP_TEST_MARK=" + rand.Text()}
+	r := &running{t: t, id: rand.Text(), home: t.TempDir(), mark: rand.Text(), runtime: runtimeDir(t)}
 	r.write("Xsession", "#!/bin/sh\n"+script, 0o755)
 	r.cmd = exec.Command(os.Args[0])
+	r.cmd.Args = []string{sessions.Keeper, "keep"}
 	r.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, r.mark,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, "WRAP_TEST_MARK=" + r.mark,
+		"LTSP_SESSION_ID=" + r.id, "XDG_RUNTIME_DIR=" + r.runtime,
 		"WRAP_TEST_XSESSION=" + filepath.Join(r.home, "Xsession"), "WRAP_TEST_SILENCE=1h",
 	}, env...)
 	return r
+}
+
+// runtimeDir makes a runtime directory, with a path short enough for sockets.
+func runtimeDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "wrap-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func (r *running) write(name, content string, mode os.FileMode) {
@@ -170,16 +217,31 @@ func (r *running) ended(status int) {
 	if left := marked(r.mark); len(left) > 0 {
 		r.t.Errorf("left behind: %q", left)
 	}
+	if left := r.files(); len(left) > 0 {
+		r.t.Errorf("left behind: %q", left)
+	}
 }
 
-// marked returns the command lines of the processes with mark in their environment.
+// files returns the files that the session has. Any D-Bus daemon of the user makes a folder
+// for all of them.
+func (r *running) files() []string {
+	var found []string
+	for _, pattern := range []string{r.runtime + "/*", "/tmp/ltsp-session-" + r.id, "/var/tmp/ltsp-session-" + r.id} {
+		paths, _ := filepath.Glob(pattern)
+		found = append(found, paths...)
+	}
+	return slices.DeleteFunc(found, func(path string) bool { return filepath.Base(path) == "dbus-1" })
+}
+
+// marked returns the command lines of the processes with mark in their environment
+// or their arguments.
 func marked(mark string) []string {
 	var found []string
-	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range environs {
-		environ, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(environ, []byte(mark)) {
-			command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range folders {
+		environ, _ := os.ReadFile(filepath.Join(folder, "environ"))
+		command, err := os.ReadFile(filepath.Join(folder, "cmdline"))
+		if err == nil && (bytes.Contains(environ, []byte(mark)) || bytes.Contains(command, []byte(mark))) {
 			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
 		}
 	}
@@ -207,10 +269,11 @@ setsid sh -c 'echo ready; exec sleep 1000' &
 nohup sh -c 'echo ready; exec sleep 1000' &
 setsid sh -c 'trap "" TERM HUP INT; echo ready; while :; do sleep 1000; done' &
 sh -c 'echo ready; kill -STOP $$' &
+( ( env -i setsid sh -c 'echo ready; while :; do sleep 0.2; done' "$WRAP_TEST_MARK" & ) & )
 sh -c 'trap "sh -c \"trap : TERM; while :; do sleep 1000; done\" & exit" TERM; echo ready; while :; do sleep 0.1; done' &
 `
 
-const crowdSize = 7
+const crowdSize = 8
 
 func TestEnds(t *testing.T) {
 	bystander := exec.Command("sleep", "1000")
@@ -255,6 +318,63 @@ func TestEnds(t *testing.T) {
 			t.Errorf("another process of the user: %v", err)
 		}
 	})
+}
+
+// Keeper and wrapper finish for each other.
+func TestKilled(t *testing.T) {
+	for _, name := range []string{sessions.Keeper, sessions.Wrapper} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, crowd+"wait; while :; do sleep 1000; done")
+			r.begun()
+			r.lines("ready", crowdSize)
+			if len(r.files()) != 1 {
+				t.Errorf("files of the session: %q", r.files())
+			}
+			victim := r.cmd.Process.Pid
+			if name == sessions.Wrapper {
+				victim = r.wrapper()
+			}
+			if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			r.cmd.Wait()
+			if status := r.cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+				t.Errorf("ended with %v, want a signal", r.cmd.ProcessState)
+			}
+			if name == sessions.Keeper { // the wrapper needs a moment
+				r.gone()
+			}
+			if left := append(marked(r.mark), r.files()...); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		})
+	}
+}
+
+// wrapper returns the process id of the wrapper.
+func (r *running) wrapper() int {
+	r.t.Helper()
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.cmd.Process.Pid))
+	for _, list := range lists { // a thread has children of its own
+		children, _ := os.ReadFile(list)
+		var pid int
+		if n, _ := fmt.Sscan(string(children), &pid); n == 1 {
+			return pid
+		}
+	}
+	r.t.Fatal("the keeper has no child")
+	return 0
+}
+
+// gone waits until nothing of the session is left.
+func (r *running) gone() {
+	for range 600 {
+		if len(marked(r.mark)) == 0 && len(r.files()) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func TestSilence(t *testing.T) {

@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"goldm/internal/agentwire"
+	"goldm/internal/cli"
+	"goldm/server-agent/sessions"
+)
+
+// listSessions lists the sessions for people and programs.
+func listSessions(ctx context.Context, args []string) error {
+	flags := cli.NewFlags("ltsp-server-agent sessions", "",
+		"Lists the desktop sessions on this server: one's own, or as root all.")
+	asJSON := flags.Bool("json", false, "for programs")
+	if err := flags.NoOperands(args); err != nil {
+		return err
+	}
+	list, err := sessions.List()
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		if list == nil {
+			list = []sessions.Session{}
+		}
+		out := json.NewEncoder(os.Stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(list)
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "USER\tCLIENT\tSERVER\tSINCE\tSESSION")
+	for _, s := range list {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.User, s.Client, s.Server, s.Began.Local().Format(time.DateTime), s.ID)
+	}
+	return table.Flush()
+}
+
+// maxOthers bounds the sessions that a client is told of.
+const maxOthers = 5
+
+// others tells a client that has logged in of its user's other sessions.
+func others(ctx context.Context, args []string) error {
+	flags := cli.NewFlags("ltsp-server-agent others", "",
+		"Says to a client which other sessions the user has.")
+	if err := flags.NoOperands(args); err != nil {
+		return err
+	}
+	list, err := sessions.Others("")
+	if err != nil {
+		return err
+	}
+	return agentwire.Write(os.Stdout, &agentwire.Others{List: told(list)})
+}
+
+// told is what a client is told of sessions.
+func told(list []sessions.Session) []agentwire.Session {
+	var out []agentwire.Session
+	for _, s := range list[:min(len(list), maxOthers)] {
+		out = append(out, agentwire.Session{Client: s.Client, Server: s.Server, Began: s.Began})
+	}
+	return out
+}

@@ -1,0 +1,161 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Folder is where a session keeps its files.
+type Folder struct {
+	Path    string // of the session alone; empty where none could be made
+	Runtime string // for XDG_RUNTIME_DIR; empty for what the environment has
+}
+
+// prefix is how the name of a session's folder begins; its id follows.
+const prefix = "ltsp-session-"
+
+// maxRuntime bounds the path of a folder in which sockets are made: the path of a
+// socket has 107 bytes (unix(7)).
+const maxRuntime = 60
+
+// MakeFolder makes the folder of a session: in the user's runtime directory, or
+// else in a temporary one, where it then has a runtime directory of the session's own.
+// runtime is XDG_RUNTIME_DIR as the session found it; it may be empty. The error
+// says what was wrong with that or, where there is no folder, with all others.
+func MakeFolder(id, runtime string) (Folder, error) {
+	var wrong error
+	for _, base := range runtimes(runtime) {
+		path := filepath.Join(base, prefix+id)
+		err := checkRuntime(base)
+		if err == nil {
+			err = makeFolder(path)
+		}
+		if err == nil {
+			return Folder{Path: path, Runtime: base}, wrong
+		}
+		if base == runtime {
+			wrong = fmt.Errorf("runtime directory %s: %w", base, err)
+		}
+	}
+	for _, base := range temporary {
+		path := filepath.Join(base, prefix+id)
+		own := filepath.Join(path, "runtime")
+		err := makeFolder(path)
+		if err == nil {
+			err = os.Mkdir(own, 0o700)
+		}
+		if err == nil {
+			return Folder{Path: path, Runtime: own}, wrong
+		}
+		wrong = errors.Join(wrong, err)
+	}
+	return Folder{}, wrong
+}
+
+// RemoveFolder removes the folder of a session, wherever it was made.
+func RemoveFolder(id, runtime string) error {
+	var wrong error
+	for _, path := range folders(id, runtime) {
+		if isPrivate(path) == nil {
+			wrong = errors.Join(wrong, os.RemoveAll(path))
+		}
+	}
+	return wrong
+}
+
+// temporary are the folders that are everybody's.
+var temporary = []string{"/tmp", "/var/tmp"}
+
+// folders returns where a session's folder may be.
+func folders(id, runtime string) []string {
+	var paths []string
+	for _, base := range append(runtimes(runtime), temporary...) {
+		paths = append(paths, filepath.Join(base, prefix+id))
+	}
+	return paths
+}
+
+// runtimes returns the user's runtime directories: the environment's, and the usual one.
+func runtimes(runtime string) []string {
+	usual := fmt.Sprintf("/run/user/%d", os.Getuid())
+	if runtime == "" || runtime == usual {
+		return []string{usual}
+	}
+	return []string{runtime, usual}
+}
+
+// checkRuntime says what is wrong with a runtime directory: XDG Base Directory
+// Specification 0.8. D-Bus addresses take few characters as they are.
+func checkRuntime(path string) error {
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-", r))
+	}
+	switch {
+	case !filepath.IsAbs(path) || filepath.Clean(path) != path || strings.ContainsFunc(path, odd):
+		return errors.New("not a plain path")
+	case len(path) > maxRuntime:
+		return errors.New("the path is too long for sockets")
+	}
+	return isPrivate(path)
+}
+
+// isPrivate says why path is not a folder of this user alone.
+func isPrivate(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return errors.Unwrap(err) // the path is known
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok || !info.IsDir():
+		return errors.New("not a directory")
+	case int(stat.Uid) != os.Getuid():
+		return fmt.Errorf("it belongs to the user number %d", stat.Uid)
+	case info.Mode().Perm() != 0o700:
+		return fmt.Errorf("mode %04o, not 0700", info.Mode().Perm())
+	}
+	return nil
+}
+
+// makeFolder makes a folder that can be written to. A full file system often has
+// room for a folder and none for what is in a file.
+func makeFolder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
+	}
+	probe := filepath.Join(path, "probe")
+	err := os.WriteFile(probe, []byte("x"), 0o600)
+	if err == nil {
+		return os.Remove(probe)
+	}
+	return errors.Join(err, os.RemoveAll(path))
+}
+
+// endedBy is the file in a session's folder that says from where it was ended.
+const endedBy = "ended-from"
+
+// leave leaves the name of who ends a session in the session's folder.
+func (p process) leave(from string) error {
+	err := fs.ErrNotExist
+	for _, path := range folders(p.session.ID, p.env.get("XDG_RUNTIME_DIR")) {
+		if isPrivate(path) == nil {
+			return os.WriteFile(filepath.Join(path, endedBy), []byte(from), 0o600)
+		}
+	}
+	return err
+}
+
+// EndedFrom returns from where a session was ended by another one; empty
+// where nobody said.
+func (f Folder) EndedFrom() string {
+	said, err := os.ReadFile(filepath.Join(f.Path, endedBy))
+	if err != nil || f.Path == "" {
+		return ""
+	}
+	return string(said)
+}
