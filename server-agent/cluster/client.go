@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+)
+
+const (
+	// patience bounds one try of a call. It is some election timeouts of etcd's
+	// default, a second.
+	patience = 2 * time.Second
+
+	// tries is how often a call is made, each time to another member: one that
+	// hangs does not show until the connection's own pings get no answer.
+	tries = 2
+
+	// ping and pong find a connection whose other end hangs. etcd turns clients
+	// away that ping more often than every 5 seconds.
+	ping = 6 * time.Second
+	pong = 3 * time.Second
+
+	maxAnswer = 16 << 20 // bytes
+)
+
+// redial tries again soon: the library's own pause grows to two minutes.
+var redial = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: pong},
+	MinConnectTimeout: patience,
+}
+
+// connect prepares a client; nothing is sent yet.
+func connect(endpoints []string, security *tls.Config) (*clientv3.Client, error) {
+	return clientv3.New(clientv3.Config{
+		Endpoints:            endpoints,
+		TLS:                  security,
+		DialTimeout:          patience,
+		DialKeepAliveTime:    ping,
+		DialKeepAliveTimeout: pong,
+		MaxCallRecvMsgSize:   maxAnswer,
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(redial)},
+		Logger:               zap.NewNop(), // it would write JSON on our standard error
+	})
+}
+
+// TLS returns what to trust and to show: the files of the authorities, and
+// of our certificate and its key. Each may be empty. The certificate is read anew for each
+// connection, so that a renewed one counts.
+func TLS(ca, cert, key string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		text, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("ca: %s: no certificate in it", ca)
+		}
+	}
+	if cert == "" {
+		return config, nil
+	}
+	load := func() (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("cert and key: %w", err)
+		}
+		return &pair, nil
+	}
+	if _, err := load(); err != nil {
+		return nil, err
+	}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+	return config, nil
+}
+
+// do makes a call that may be made twice. It takes patience for each try at most.
+func do[T any](ctx context.Context, call func(ctx context.Context) (T, error)) (T, error) {
+	var answer T
+	var err error
+	for range tries {
+		try, cancel := context.WithTimeout(ctx, patience)
+		answer, err = call(try)
+		late := try.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return answer, err
+		}
+		if late {
+			err = fmt.Errorf("no answer within %v: %w", patience, err)
+		}
+	}
+	return answer, err
+}
+
+// commit is do for a transaction that did not go another way.
+func commit(ctx context.Context, build func(ctx context.Context) clientv3.Txn) (*clientv3.TxnResponse, error) {
+	return do(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		answer, err := build(ctx).Commit()
+		if err == nil && answer == nil {
+			err = errors.New("an empty answer")
+		}
+		return answer, err
+	})
+}
