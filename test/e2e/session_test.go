@@ -211,14 +211,8 @@ func TestKillEachProcessInASession(t *testing.T) {
 	tests := map[string]func(){
 		"worker":   func() { s.signal(running(t, s.Client, s.worker)[0], "SEGV") },
 		"X server": func() { s.signal(s.xServer(), "KILL") },
-		"agent": func() {
-			for _, p := range s.anna() {
-				if p.Program() == "ltsp-server-agent" {
-					_, err := s.Server.Output(t.Context(), "kill", "-KILL", fmt.Sprint(p.PID))
-					s.must(err)
-				}
-			}
-		},
+		"agent":    func() { s.killOnServer("ltsp-server-agent") },
+		"keeper":   func() { s.killOnServer("ltsp-session-keeper") },
 		"sshd": func() { s.Server.Output(t.Context(), "pkill", "-KILL", "-u", "anna", "sshd") },
 	}
 	for name, kill := range tests {
@@ -234,9 +228,33 @@ func TestKillEachProcessInASession(t *testing.T) {
 		} else {
 			t.Logf("%s: %s", name, seat.Notices[0])
 		}
-		if name != "agent" { // without it nobody is left who could
-			settle(t, name+": anna's processes are gone", func() bool { return len(s.anna()) == 0 })
-		}
+		settle(t, name+": anna's processes are gone", func() bool { return len(s.anna()) == 0 })
+		s.noFiles(name)
+	}
+}
+
+// killOnServer kills anna's programs of that name.
+func (s *station) killOnServer(name string) {
+	s.t.Helper()
+	found := slices.DeleteFunc(s.anna(), func(p testbed.Process) bool { return p.Program() != name })
+	if len(found) == 0 {
+		s.t.Errorf("there is no %s", name)
+	}
+	for _, p := range found {
+		_, err := s.Server.Output(s.t.Context(), "kill", "-KILL", fmt.Sprint(p.PID))
+		s.must(err)
+	}
+}
+
+// noFiles checks that no session has left a file in the server's temporary folders.
+func (s *station) noFiles(when string) {
+	s.t.Helper()
+	out, err := s.Server.Output(s.t.Context(), "find", "/tmp", "/var/tmp", "/run/user", "/dev/shm", "-mindepth", "1", "-user", "anna")
+	if err != nil && out == "" {
+		s.t.Logf("%s: %v", when, err) // not all of them exist
+	}
+	if out != "" {
+		s.t.Errorf("%s: left behind:\n%s", when, out)
 	}
 }
 
