@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/agentwire"
 	"goldm/internal/cli"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/wrap"
@@ -40,6 +42,10 @@ func session(ctx context.Context, args []string) error {
 // self is this program, whatever has become of its file.
 const self = "/proc/self/exe"
 
+// statusHeld is the exit status of a session that another one is in the way of:
+// EX_TEMPFAIL of sysexits(3).
+const statusHeld = 75
+
 // keep is the keeper of a session.
 func keep(ctx context.Context, args []string) error {
 	name("ltsp-keeper")
@@ -53,6 +59,16 @@ func keep(ctx context.Context, args []string) error {
 	if !sessions.ValidID(cfg.ID) {
 		return cli.Usagef("keep is not for people: use session")
 	}
+	mode := os.Getenv(agentwire.OneSession)
+	cfg.Env = slices.DeleteFunc(cfg.Env, func(entry string) bool { return strings.HasPrefix(entry, agentwire.OneSession+"=") })
+	entered, held, err := enter(ctx, cfg.ID, mode, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	if len(held) > 0 {
+		return errors.Join(agentwire.Write(os.Stdout, &agentwire.Others{List: told(held)}), cli.Exit(statusHeld))
+	}
+	cfg.Begun = entered.begun
 	status, err := wrap.Keep(ctx, cfg)
 	if killed, ok := errors.AsType[*wrap.Killed](err); ok {
 		killed.Die()
@@ -106,6 +122,7 @@ func parseSession(args []string) (wrap.Config, error) {
 	flags.StringVar(&cfg.Desktop.Session, "session", "", "the `name` of a session in /usr/share/xsessions, or a command")
 	flags.StringVar(&cfg.Desktop.XSession, "xsession", "", "the session `script`, instead of the distribution's Xsession")
 	flags.StringVar(&cfg.Desktop.Lang, "lang", "", "the `locale` of the session, such as de_DE.UTF-8")
+	localMenu := flags.Bool("local-menu", false, "wait for the client's programs for the menus, which it sends")
 	if err := flags.NoOperands(args); err != nil {
 		return cfg, err
 	}
@@ -114,6 +131,9 @@ func parseSession(args []string) (wrap.Config, error) {
 	}
 	if lang := cfg.Desktop.Lang; strings.ContainsFunc(lang, notInLocale) {
 		return cfg, cli.Usagef("option --lang %q: not the name of a locale", lang)
+	}
+	if *localMenu {
+		cfg.MenuWait = wrap.DefaultMenuWait
 	}
 	return cfg, nil
 }

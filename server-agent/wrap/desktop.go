@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"goldm/server-agent/menu"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/xsessions"
 )
@@ -75,6 +76,7 @@ type place struct {
 	id     string
 	folder sessions.Folder
 	env    []string
+	menu   *menu.Menu
 }
 
 // start starts the desktop in a session (setsid(2)) of its own, so that a
@@ -91,7 +93,7 @@ func (d Desktop) start(p place, output *os.File, log *slog.Logger) (pid int, err
 		return 0, err
 	}
 	defer null.Close()
-	process, err := os.StartProcess("/bin/sh", slices.Concat(loginArgv(d.home()), p.prepareArgv(), command), &os.ProcAttr{
+	process, err := os.StartProcess("/bin/sh", slices.Concat(loginArgv(d.home()), p.menu.Argv(), p.prepareArgv(), command), &os.ProcAttr{
 		Dir:   d.home(),
 		Env:   d.environment(p, chosen),
 		Files: []*os.File{null, output, output},

@@ -38,8 +38,9 @@ type Config struct {
 	// Keeper ends when the session's keeper has gone; nil for a session without.
 	Keeper *os.File
 
-	Silence time.Duration // how long a client that pinged may be silent
-	Grace   time.Duration // between TERM and KILL
+	MenuWait time.Duration // how long the client's menu may take; 0 where none comes
+	Silence  time.Duration // how long a client that pinged may be silent
+	Grace    time.Duration // between TERM and KILL
 }
 
 // Run starts the desktop, waits for its end or the client's, ends every
@@ -54,7 +55,7 @@ func Run(ctx context.Context, cfg Config) (status int, err error) {
 	}
 	defer ignoreBrokenPipes()()
 	defer s.close()
-	if err := s.start(); err != nil {
+	if err := s.start(ctx); err != nil {
 		return 0, err
 	}
 	s.log.Info("session ends", "reason", s.wait(ctx))
@@ -88,6 +89,10 @@ type session struct {
 	output *relay // the desktop's own output, nil before the start
 	sound  *sound.Folder
 	stop   chan struct{} // closed at the end, for the goroutine that reads In
+
+	messages <-chan agentwire.Message // from the client; closed when it has gone
+	silence  *time.Timer              // runs once the client has pinged
+	reason   string                   // why the session has to end, if that was known before it began
 }
 
 func newSession(cfg Config) (*session, error) {
@@ -98,6 +103,9 @@ func newSession(cfg Config) (*session, error) {
 		stop:   make(chan struct{}),
 	}
 	s.log = slog.New(slog.NewTextHandler(s.stderr, nil))
+	s.silence = time.NewTimer(cfg.Silence)
+	s.silence.Stop() // a client that never pings may be silent
+	s.messages = receive(cfg.In, s.stop)
 	var err error
 	s.brood, err = newBrood(cfg.Grace, s.log)
 	return s, err
@@ -116,7 +124,7 @@ func (s *session) close() {
 }
 
 // start says hello and starts the desktop.
-func (s *session) start() error {
+func (s *session) start(ctx context.Context) error {
 	s.say(&agentwire.Hello{Version: agentwire.Version, Agent: s.cfg.Version})
 	output, err := newRelay(s.stderr)
 	if err != nil {
@@ -127,7 +135,8 @@ func (s *session) start() error {
 	if s.sound, err = sound.Open(env, s.log); err != nil {
 		s.log.Warn("sound", "err", err)
 	}
-	s.brood.first, err = s.cfg.Desktop.start(place{id: s.cfg.ID, folder: s.folder, env: env}, output.in, s.log)
+	taken := s.takeMenu(ctx, env)
+	s.brood.first, err = s.cfg.Desktop.start(place{id: s.cfg.ID, folder: s.folder, env: env, menu: taken}, output.in, s.log)
 	output.started()
 	if err != nil {
 		return err
@@ -175,30 +184,23 @@ func (s *session) say(m agentwire.Message) {
 
 // wait waits until the session has to end, and returns why.
 func (s *session) wait(ctx context.Context) (reason string) {
-	messages := receive(s.cfg.In, s.stop)
+	if s.reason != "" {
+		return s.reason
+	}
 	keeperGone := ended(s.cfg.Keeper)
-	silence := time.NewTimer(s.cfg.Silence)
-	silence.Stop() // a client that never pings may be silent
 	for {
 		select {
 		case <-s.brood.children:
 			if s.brood.reap(); s.brood.exited {
 				return "the desktop exited"
 			}
-		case m, open := <-messages:
-			if !open {
-				return "the client has gone"
-			}
-			switch m.(type) {
-			case *agentwire.Ping:
-				silence.Reset(s.cfg.Silence)
-				s.say(&agentwire.Pong{})
-			case *agentwire.End:
-				return "the client asked"
+		case m := <-s.messages:
+			if reason := s.heard(m); reason != "" {
+				return reason
 			}
 		case <-keeperGone:
 			return "the keeper has gone"
-		case <-silence.C:
+		case <-s.silence.C:
 			return "the client is silent"
 		case <-s.client.broken:
 			return "the client cannot be written to"
@@ -206,6 +208,21 @@ func (s *session) wait(ctx context.Context) (reason string) {
 			return context.Cause(ctx).Error()
 		}
 	}
+}
+
+// heard does what a message asks for, and returns why the session has to end, if it has.
+// No message means that there are no more.
+func (s *session) heard(m agentwire.Message) (reason string) {
+	switch m.(type) {
+	case nil:
+		return "the client has gone"
+	case *agentwire.Ping:
+		s.silence.Reset(s.cfg.Silence)
+		s.say(&agentwire.Pong{})
+	case *agentwire.End:
+		return "the client asked"
+	}
+	return ""
 }
 
 // ended returns a channel that is closed when f has ended; nil for a nil file.

@@ -61,17 +61,19 @@ func wrapper() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	silence, _ := time.ParseDuration(os.Getenv("WRAP_TEST_SILENCE"))
+	menuWait, _ := time.ParseDuration(os.Getenv("WRAP_TEST_MENU"))
 	syscall.CloseOnExec(3)
 	return exit(wrap.Run(ctx, wrap.Config{
-		ID:      os.Getenv(sessions.IDVariable),
-		Desktop: wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: os.Getenv("WRAP_TEST_XSESSION"), Env: os.Environ()},
-		Version: "test",
-		In:      os.Stdin,
-		Out:     os.Stdout,
-		Stderr:  os.Stderr,
-		Keeper:  os.NewFile(3, "keeper"),
-		Silence: silence,
-		Grace:   grace,
+		ID:       os.Getenv(sessions.IDVariable),
+		Desktop:  wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: os.Getenv("WRAP_TEST_XSESSION"), Env: os.Environ()},
+		Version:  "test",
+		In:       os.Stdin,
+		Out:      os.Stdout,
+		Stderr:   os.Stderr,
+		Keeper:   os.NewFile(3, "keeper"),
+		MenuWait: menuWait,
+		Silence:  silence,
+		Grace:    grace,
 	}))
 }
 
