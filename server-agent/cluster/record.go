@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"goldm/internal/text"
 	"goldm/server-agent/settings"
 )
 
@@ -22,7 +23,7 @@ const (
 	maxHosts    = 16
 	maxKeys     = 16
 	maxUser     = 256 // bytes
-	maxText     = 253 // of a client's name, a fingerprint, a version
+	maxText     = 253 // characters of a client's name, a fingerprint, a version
 )
 
 // Server is what one server says of itself.
@@ -136,7 +137,7 @@ func (s Session) Check() error {
 		return errors.New("not a server's name")
 	case !isID(s.ID):
 		return errors.New("not a session's number")
-	case !isPrintable(s.Client):
+	case !isLine(s.Client):
 		return errors.New("not a client's name")
 	case s.Began.Year() < 1 || s.Began.Year() > 9999:
 		return errors.New("no such year")
@@ -149,7 +150,7 @@ func decodeEnding(value []byte) (ending, error) {
 	if err := decode(value, &e); err != nil {
 		return ending{}, err
 	}
-	if !isUser(e.User) || !isPrintable(e.By) {
+	if !isUser(e.User) || !isLine(e.By) {
 		return ending{}, errors.New("odd names")
 	}
 	return e, nil
@@ -167,11 +168,11 @@ func decode(value []byte, into any) error {
 
 // encode never fails: the structs hold text and numbers.
 func encode(v any) string {
-	text, err := json.Marshal(v)
+	object, err := json.Marshal(v)
 	if err != nil {
 		return "{}"
 	}
-	return string(text)
+	return string(object)
 }
 
 // isName tells whether s can be a server's name.
@@ -188,6 +189,9 @@ func isID(s string) bool {
 	}
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, strange)
 }
+
+// isLine tells whether s is text that people may be shown.
+func isLine(s string) bool { return utf8.ValidString(s) && text.Line(s, maxText) == s }
 
 func isPrintable(s string) bool {
 	return len(s) <= maxText && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })

@@ -24,7 +24,7 @@ const Etcd = "etcd"
 
 // Settings are those of one server.
 type Settings struct {
-	Listen     []string // addresses for LTSP 5's text
+	Listen     []string // addresses for LTSP 5's text; none unless asked for
 	ListenHTTP []string // addresses for /v1/info
 	Metrics    string   // address for Prometheus; empty for none
 
@@ -56,7 +56,6 @@ func (p Problem) String() string {
 // Default returns the settings of a server without a file.
 func Default() Settings {
 	return Settings{
-		Listen:     []string{":9571"},
 		ListenHTTP: []string{":9572"},
 		SSHPort:    22,
 		Prefix:     "/ltsp/",

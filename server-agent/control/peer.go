@@ -1,0 +1,279 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"goldm/internal/tagged"
+	"goldm/server-agent/cluster"
+	"goldm/server-agent/sessions"
+)
+
+// peer is one connection to the daemon.
+type peer struct {
+	server *Server
+	conn   net.Conn
+	uid    int
+	user   string // known once it was asked for
+	id     string // of its session; under the server's lock
+
+	write sync.Mutex
+}
+
+// send writes one message; answers and endings may come at once.
+func (p *peer) send(m message) error {
+	p.write.Lock()
+	defer p.write.Unlock()
+	if err := p.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return err
+	}
+	return write(p.conn, m, maxReply)
+}
+
+// run answers until the peer goes, which ends what it waits for.
+func (p *peer) run(stop context.Context) {
+	ctx, cancel := context.WithCancel(stop)
+	requests := make(chan message)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer p.leave()
+	defer cancel()
+	reading.Go(func() {
+		defer cancel()
+		p.receive(ctx, requests)
+	})
+	for {
+		select {
+		case m := <-requests:
+			p.conn.SetReadDeadline(time.Time{})
+			if err := p.answer(ctx, m); err != nil {
+				return
+			}
+			if !p.server.isSession(p) {
+				p.conn.SetReadDeadline(time.Now().Add(idle))
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// receive passes requests on until there are no more. Who has no session has to go on asking.
+func (p *peer) receive(ctx context.Context, requests chan<- message) {
+	r := newReader(p.conn, maxRequest)
+	p.conn.SetReadDeadline(time.Now().Add(idle))
+	for {
+		m, err := r.read()
+		if _, bad := errors.AsType[*tagged.BadMessage](err); bad {
+			p.send(&done{Error: err.Error()})
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
+				p.server.config.Log.Info("a connection ends", "uid", p.uid, "err", err)
+			}
+			return
+		}
+		select {
+		case requests <- m:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leave takes the peer's session with it.
+func (p *peer) leave() {
+	p.server.mu.Lock()
+	id := p.id
+	p.server.mu.Unlock()
+	if id != "" {
+		p.server.cluster.Remove(id)
+	}
+	p.server.dismiss(p)
+}
+
+func (s *Server) isSession(p *peer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return p.id != ""
+}
+
+// answer answers one request. The error means that the peer is not to be had any more.
+func (p *peer) answer(ctx context.Context, m message) error {
+	if p.user == "" {
+		name, err := p.server.config.User(ctx, p.uid)
+		if err != nil {
+			p.server.config.Log.Warn("a user without a name", "uid", p.uid, "err", err)
+			name = fmt.Sprintf("uid %d", p.uid)
+		}
+		p.user = name
+	}
+	switch m := m.(type) {
+	case *Register:
+		answer, err := p.register(ctx, m)
+		if err != nil {
+			return p.finish(err)
+		}
+		return p.send(answer)
+	case *listRequest:
+		return p.list(m)
+	case *endRequest:
+		return p.finish(p.end(ctx, m))
+	case *drainRequest:
+		return p.finish(p.drain(m.Drain))
+	case *infoRequest:
+		return p.send(p.server.info())
+	case *Login:
+		return p.finish(p.login(m))
+	}
+	return p.finish(fmt.Errorf("%s is no request", m.messageType()))
+}
+
+func (p *peer) finish(err error) error {
+	if err != nil {
+		return p.send(&done{Error: err.Error()})
+	}
+	return p.send(new(done))
+}
+
+// mayAll tells whether the peer may see and do everything.
+func (p *peer) mayAll() bool { return p.uid == 0 || p.uid == os.Geteuid() }
+
+// register makes the peer a session.
+func (p *peer) register(ctx context.Context, r *Register) (*Registered, error) {
+	s := p.server
+	if s.Drained() && !r.Again {
+		return &Registered{Refused: "This server takes no new logins now. Please choose another one."}, nil
+	}
+	session := cluster.Session{ID: r.ID, User: p.user, Server: s.config.Name, Client: r.Client, Began: r.Began}
+	if err := session.Check(); err != nil {
+		return nil, err
+	}
+	if err := s.reserve(p, r.ID); err != nil {
+		return nil, err
+	}
+	answer, err := p.claim(ctx, session, r)
+	if err != nil || len(answer.Held) > 0 {
+		s.release(p)
+	}
+	return answer, err
+}
+
+// claim adds the session, after the others where it takes their place.
+func (p *peer) claim(ctx context.Context, session cluster.Session, r *Register) (*Registered, error) {
+	c := p.server.cluster
+	if r.Again || !r.One {
+		return new(Registered), c.Register(session)
+	}
+	ctx, cancel := context.WithTimeout(ctx, replaceLimit)
+	defer cancel()
+	for {
+		held, warning, err := c.Claim(ctx, session)
+		if err != nil || len(held) == 0 || !r.Replace {
+			return &Registered{Held: local(held), Warning: warning}, err
+		}
+		// Who is quicker than we are to take the place is asked to go in turn.
+		for _, other := range held {
+			end, cancel := context.WithTimeout(ctx, endLimit)
+			err := c.End(end, other, r.Client)
+			cancel()
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// local gives the cluster's sessions the form of this server's.
+func local(list []cluster.Session) []sessions.Session {
+	var out []sessions.Session
+	for _, s := range list {
+		out = append(out, sessions.Session{ID: s.ID, User: s.User, Server: s.Server, Client: s.Client, Began: s.Began})
+	}
+	return out
+}
+
+// list sends the sessions that the peer may see.
+func (p *peer) list(m *listRequest) error {
+	all := p.server.cluster.Sessions()
+	all = slices.DeleteFunc(all, func(s cluster.Session) bool {
+		own := s.User == p.user && p.user != ""
+		return m.Others && (!own || s.ID == m.But) || !own && !p.mayAll()
+	})
+	warning := ""
+	if state := p.server.cluster.State(); !state.Alone && !state.Reachable {
+		warning = state.String()
+	}
+	rest := local(all)
+	for {
+		some := rest[:min(page, len(rest))]
+		rest = rest[len(some):]
+		if err := p.send(&list{List: some, More: len(rest) > 0, Warning: warning}); err != nil || len(rest) == 0 {
+			return err
+		}
+	}
+}
+
+// end ends a session of the peer's user, or for root of anybody's.
+func (p *peer) end(ctx context.Context, m *endRequest) error {
+	c := p.server.cluster
+	ctx, cancel := context.WithTimeout(ctx, endLimit)
+	defer cancel()
+	all := c.Sessions()
+	i := slices.IndexFunc(all, func(s cluster.Session) bool {
+		return s.ID == m.ID && (m.Server == "" || s.Server == m.Server) && (s.User == p.user || p.mayAll())
+	})
+	if i < 0 {
+		return fmt.Errorf("no session %.64q of yours", m.ID)
+	}
+	return c.End(ctx, all[i], "")
+}
+
+func (p *peer) drain(drain bool) error {
+	if !p.mayAll() {
+		return errors.New("only root may do that")
+	}
+	err := p.server.drain.set(drain)
+	p.server.config.Log.Info("drained", "now", drain, "uid", p.uid, "err", err)
+	p.server.cluster.Changed()
+	if p.server.config.Changed != nil {
+		p.server.config.Changed()
+	}
+	return err
+}
+
+func (p *peer) login(m *Login) error {
+	known := slices.Contains([]string{Started, Failed, Refused, Held}, m.Result)
+	if !known || math.IsNaN(m.Seconds) || m.Seconds < 0 || m.Seconds > 86400 {
+		return errors.New("not a login's result")
+	}
+	if p.server.config.Login != nil {
+		p.server.config.Login(m.Result, time.Duration(m.Seconds*float64(time.Second)))
+	}
+	return nil
+}
+
+// info is what the daemon says of itself.
+func (s *Server) info() *Info {
+	since, state := s.drain.get(), s.cluster.State()
+	i := &Info{
+		Name: s.config.Name, Drained: !since.IsZero(), Since: since,
+		Cluster: state.String(), Reachable: state.Reachable,
+		Servers: []Other{},
+	}
+	for _, o := range s.cluster.Servers() {
+		i.Servers = append(i.Servers, Other{
+			Name: o.Name, Hosts: o.Hosts, Port: o.Port,
+			Rating: o.Rating, Sessions: o.Sessions, Drained: o.Drained,
+		})
+	}
+	return i
+}
