@@ -20,7 +20,12 @@ type Settings struct {
 	Language string            // the session's LANG; empty for the server's default
 	XSession string            // path of the session script on the server; empty for the usual places
 	Env      map[string]string // LTSP_CLIENT and its like
+	Menu     bool              // an agent is to wait for the client's menu
 }
+
+// windowVariable brings the window of who runs programs on the client. What programs
+// look for has the display's name before it, which is known only on the server.
+const windowVariable = "LTSP_LOCALAPPS_WINDOW"
 
 //go:embed session.sh
 var sessionScript string
@@ -67,7 +72,14 @@ func (s Settings) script() string {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		fmt.Fprintf(&script, " %s=%s", name, quote(env[name]))
 	}
-	fmt.Fprintf(&script, "; }; ldm_name=%s; ldm_xsession=%s; ", quote(s.Session), quote(s.XSession))
+	if window := env[windowVariable]; window != "" {
+		fmt.Fprintf(&script, ` LTSP_LOCALAPPS="$DISPLAY "%s`, quote(window))
+	}
+	menu := ""
+	if s.Menu {
+		menu = "yes"
+	}
+	fmt.Fprintf(&script, "; }; ldm_name=%s; ldm_xsession=%s; ldm_menu=%s; ", quote(s.Session), quote(s.XSession), menu)
 	script.WriteString(oneLine(sessionScript))
 	return script.String()
 }

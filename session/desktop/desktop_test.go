@@ -125,7 +125,7 @@ func (s *server) script(path, text string) {
 }
 
 // run runs the command line with the server's files in place of this machine's.
-func (s *server) run(shell string, settings Settings) string {
+func (s *server) run(shell string, settings Settings, env ...string) string {
 	s.t.Helper()
 	if err := settings.check(); err != nil {
 		s.t.Fatal(err)
@@ -135,7 +135,7 @@ func (s *server) run(shell string, settings Settings) string {
 		script = strings.ReplaceAll(script, " "+dir, " "+s.root+dir)
 	}
 	out, status := login(s.t, shell, anyShell(script),
-		"HOME="+s.root+"/home", fmt.Sprintf("PATH=%s/bin:%s", s.root, os.Getenv("PATH")))
+		append(env, "HOME="+s.root+"/home", fmt.Sprintf("PATH=%s/bin:%s", s.root, os.Getenv("PATH")))...)
 	return fmt.Sprintf("%sstatus=%d", out, status)
 }
 
@@ -220,12 +220,36 @@ func TestAgent(t *testing.T) {
 		"<session> 10.0.0.7status=0":                               {Env: env},
 		"<session><--session><a b> 10.0.0.7status=0":               {Env: env, Session: "a b"},
 		"<session><--session><x><--xsession></x> 10.0.0.7status=0": {Env: env, Session: "x", XSession: "/x"},
+		"<session><--session><x><--local-menu> 10.0.0.7status=0":   {Env: env, Session: "x", Menu: true},
 	} {
 		for _, shell := range shells(t) {
 			if got := s.run(shell, settings); got != want {
 				t.Errorf("%s: got %q, want %q", shell, got, want)
 			}
 		}
+	}
+}
+
+// Programs find the way to the client by display and window, whoever starts them.
+func TestLocalApps(t *testing.T) {
+	const tell = `printf "%s" "$LTSP_LOCALAPPS"`
+	env := map[string]string{"LTSP_LOCALAPPS_WINDOW": "0x200001"}
+	plain, agent := newServer(t), newServer(t)
+	plain.script("etc/X11/Xsession", tell)
+	agent.script("bin/ltsp-server-agent", tell)
+	for _, s := range []*server{plain, agent} {
+		for _, shell := range shells(t) {
+			if got := s.run(shell, Settings{Env: env}, "DISPLAY=localhost:10.0"); got != "localhost:10.0 0x200001status=0" {
+				t.Errorf("%s: %q", shell, got)
+			}
+			if got := s.run(shell, Settings{}, "DISPLAY=localhost:10.0"); got != "status=0" {
+				t.Errorf("%s, without programs of the client: %q", shell, got)
+			}
+		}
+	}
+	got, _ := login(t, "sh", WithEnv(tell, env), "SHELL=/bin/sh", "DISPLAY=localhost:10.0")
+	if got != "localhost:10.0 0x200001" {
+		t.Errorf("a command: %q", got)
 	}
 }
 

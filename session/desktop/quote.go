@@ -36,7 +36,11 @@ func WithEnv(line string, env map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		words = append(words, name+"="+env[name])
 	}
-	return Command(append(words, "/bin/sh", "-c", `exec "${SHELL:-/bin/sh}" -c "$1"`, "sh", line))
+	script := `exec "${SHELL:-/bin/sh}" -c "$1"`
+	if env[windowVariable] != "" {
+		script = `LTSP_LOCALAPPS="$DISPLAY $` + windowVariable + `"; export LTSP_LOCALAPPS; ` + script
+	}
+	return Command(append(words, "/bin/sh", "-c", script, "sh", line))
 }
 
 // newline makes a variable of a line feed, which cannot stand in the line itself:

@@ -4,12 +4,13 @@
 # For any POSIX shell. The lines are joined into one, so every statement ends
 # with a semicolon and comments have lines of their own. What goes before:
 # ldm_env, a function that exports the environment; ldm_name, the session's id or
-# its Exec, or nothing; ldm_xsession, the session script, or nothing.
+# its Exec, or nothing; ldm_xsession, the session script, or nothing; ldm_menu, not
+# empty if the client's menu follows.
 
 ldm_env;
 ldm_agent=$(PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; command -v ltsp-server-agent);
 if [ -n "$ldm_agent" ]; then
-	exec "$ldm_agent" session ${ldm_name:+--session "$ldm_name"} ${ldm_xsession:+--xsession "$ldm_xsession"};
+	exec "$ldm_agent" session ${ldm_name:+--session "$ldm_name"} ${ldm_xsession:+--xsession "$ldm_xsession"} ${ldm_menu:+--local-menu};
 fi;
 echo "no ltsp-server-agent on this server: starting the desktop without it" >&2;
 exec </dev/null;
