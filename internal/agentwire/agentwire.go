@@ -58,6 +58,16 @@ type Warning struct {
 	Text string `json:"text"`
 }
 
+// OneSession is the variable by which a client tells `ltsp-server-agent session` what
+// is to become of the user's other sessions. Without it they stay.
+const OneSession = "LTSP_ONE_SESSION"
+
+// The values of OneSession.
+const (
+	EndOthers          = "end"    // they are ended first
+	RefuseBesideOthers = "refuse" // where there is one, the agent says Others and exits
+)
+
 // Others tells which other sessions the user has. `ltsp-server-agent others` says
 // it, before the client asks for a desktop, and `session` says it last where the client
 // wanted no desktop beside another session and there is one.

@@ -15,9 +15,19 @@ type Login struct {
 	Display string `json:"display"` // the seat's X display, such as ":0"
 	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
 
+	// OneSession says what happens to other sessions of the user: EndOthers,
+	// AskOthers, or nothing where it is empty.
+	OneSession string `json:"one_session,omitempty"`
+
 	XSession string            `json:"xsession,omitempty"` // the session script on the server; empty for the usual places
 	Env      map[string]string `json:"env"`                // LTSP_CLIENT and its like, for the session on the server
 }
+
+// The values of Login.OneSession.
+const (
+	EndOthers = "end" // they are ended
+	AskOthers = "ask" // the person is asked
+)
 
 // Answer answers a Question; Text is nil where none was wanted.
 type Answer struct {

@@ -27,7 +27,7 @@ const lookInterval = 50 * time.Millisecond
 func (p process) end(ctx context.Context, members []process, from string, log *slog.Logger) error {
 	log.Info("ending another session", "session", p.session.ID, "client", p.session.Client)
 	if !p.ending {
-		if err := p.leave(from); err != nil {
+		if err := Tell(p.session.ID, p.env.get("XDG_RUNTIME_DIR"), from); err != nil {
 			log.Warn("the other session is not told who ends it", "err", err)
 		}
 		p.signal(syscall.SIGTERM, syscall.SIGCONT)

@@ -3,11 +3,12 @@ package sessions
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"goldm/internal/text"
 )
 
 // Folder is where a session keeps its files.
@@ -139,15 +140,15 @@ func makeFolder(path string) error {
 // endedBy is the file in a session's folder that says from where it was ended.
 const endedBy = "ended-from"
 
-// leave leaves the name of who ends a session in the session's folder.
-func (p process) leave(from string) error {
-	err := fs.ErrNotExist
-	for _, path := range folders(p.session.ID, p.env.get("XDG_RUNTIME_DIR")) {
+// Tell leaves the name of the client that ends a session in the session's folder, for
+// the session to say. runtime is the XDG_RUNTIME_DIR that it found.
+func Tell(id, runtime, client string) error {
+	for _, path := range folders(id, runtime) {
 		if isPrivate(path) == nil {
-			return os.WriteFile(filepath.Join(path, endedBy), []byte(from), 0o600)
+			return os.WriteFile(filepath.Join(path, endedBy), []byte(client), 0o600)
 		}
 	}
-	return err
+	return fmt.Errorf("session %s has no folder", id)
 }
 
 // EndedFrom returns from where a session was ended by another one; empty
@@ -157,5 +158,5 @@ func (f Folder) EndedFrom() string {
 	if err != nil || f.Path == "" {
 		return ""
 	}
-	return string(said)
+	return text.Line(string(said), maxName)
 }

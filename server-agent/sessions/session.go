@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"goldm/internal/text"
@@ -118,10 +119,22 @@ func newSession(env environment) (Session, bool) {
 	s := Session{
 		ID:     env.get(IDVariable),
 		Server: hostname(),
-		Client: text.Line(cmp.Or(env.get("LTSP_CLIENT_HOSTNAME"), env.get("LTSP_CLIENT")), maxName),
+		Client: env.client(),
 	}
 	s.Began, _ = time.Parse(time.RFC3339, env.get(BeganVariable))
 	return s, ValidID(s.ID)
+}
+
+// client returns the name of the client of a session; empty where it is unknown.
+func (e environment) client() string {
+	return text.Line(cmp.Or(e.get("LTSP_CLIENT_HOSTNAME"), e.get("LTSP_CLIENT")), maxName)
+}
+
+// Here returns the name of the client of this process's own session, or else of
+// this server.
+func Here() string {
+	env := environment(strings.Join(os.Environ(), "\x00"))
+	return cmp.Or(env.client(), hostname())
 }
 
 // ValidID tells whether an id may be a session's. It is part of paths.

@@ -28,6 +28,9 @@ type KeepConfig struct {
 	Stderr io.Writer     // for the log
 	Grace  time.Duration // between TERM and KILL, where the wrapper left something
 
+	// Begun is called once the wrapper has started; may be nil.
+	Begun func()
+
 	// Asked says that somebody wants the session to end; nil for nobody.
 	Asked <-chan struct{}
 }
@@ -57,6 +60,9 @@ func Keep(ctx context.Context, cfg KeepConfig) (status int, err error) {
 		return 0, err
 	}
 	defer sign.Close()
+	if cfg.Begun != nil {
+		cfg.Begun()
+	}
 	k.wait(ctx)
 	if !k.brood.reap() {
 		k.log.Warn("the session's wrapper has gone: ending what it left")

@@ -13,6 +13,7 @@ import (
 
 	"goldm/internal/agentwire"
 	"goldm/internal/tagged"
+	"goldm/internal/text"
 )
 
 const (
@@ -44,6 +45,8 @@ type End struct {
 	process Process
 	hello   chan struct{} // closed when an agent said hello
 	tail    tail
+	others  []agentwire.Session // that were in the way; to be read after Close
+	from    string              // where the session was ended from; likewise
 
 	toProcess, fromProcess *io.PipeReader
 	toUs, fromUs           *io.PipeWriter
@@ -83,6 +86,10 @@ func (e *End) Agent() <-chan struct{} { return e.hello }
 // Complaints returns the last that the process wrote to its standard error.
 func (e *End) Complaints() string { return e.tail.String() }
 
+// Others returns, after Close, what the user's other sessions meant for this one:
+// those that were in its way, or the client of the one that ended it.
+func (e *End) Others() (inTheWay []agentwire.Session, from string) { return e.others, e.from }
+
 // listen reads what the process prints. Without an agent that is whatever the
 // desktop's programs print, and no business of ours.
 func (e *End) listen() {
@@ -108,6 +115,13 @@ func (e *End) listen() {
 			}
 		case *agentwire.Ended:
 			e.log.Info("the agent ended the session", "status", message.Status)
+			e.from = message.From
+		case *agentwire.Others:
+			e.others = message.List
+		case *agentwire.Warning:
+			if strays++; strays <= maxStrayLines {
+				e.log.Warn("the server's agent warns", "text", text.Line(message.Text, maxTail))
+			}
 		}
 	}
 }

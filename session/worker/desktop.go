@@ -1,12 +1,14 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"time"
 
+	"goldm/internal/agentwire"
 	"goldm/internal/failure"
 	"goldm/internal/text"
 	"goldm/internal/xauth"
@@ -55,7 +57,9 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	client.Close()
 	result := process.Wait()
 	end.Close()
-	return w.ended(ctx, verdict(result, client.Server(), time.Since(began), end.Complaints()))
+	ended := verdict(result, client.Server(), time.Since(began), end.Complaints())
+	ended.Sentence = cmp.Or(unwelcome(end.Others()), ended.Sentence)
+	return w.ended(ctx, ended)
 }
 
 // startDesktop starts the desktop, with more in its environment; the end is
@@ -69,6 +73,9 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 	}
 	maps.Copy(settings.Env, login.Env)
 	maps.Copy(settings.Env, more)
+	if w.others != "" {
+		settings.Env[agentwire.OneSession] = w.others
+	}
 	line, err := settings.CommandLine()
 	if err != nil {
 		return nil, nil, err

@@ -40,7 +40,7 @@ func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.
 		for _, server := range servers {
 			client, err := w.dial(ctx, server, login.User, keys)
 			if err == nil {
-				return client, w.authenticated(client, server)
+				return client, w.admit(ctx, client, login, server)
 			}
 			if !errors.Is(err, session.ErrUnreachable) || ctx.Err() != nil {
 				return nil, err

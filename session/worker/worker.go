@@ -22,6 +22,8 @@ type worker struct {
 	conn  *wire.Conn
 	log   *slog.Logger
 	inbox chan wire.Message
+
+	others string // what is to become of the user's other sessions, for the agent
 }
 
 // Run serves one login over conn, and closes it. It returns nil when the login
@@ -100,8 +102,14 @@ func (w *worker) serve(ctx context.Context) error {
 
 // awaitStart waits, with the user logged in, until ldm wants the desktop.
 func (w *worker) awaitStart(ctx context.Context, client *session.Client) (*wire.Start, error) {
+	ctx, stop := connected(ctx, client)
+	defer stop()
+	return expect[*wire.Start](ctx, w)
+}
+
+// connected returns a context that ends with the connection, too. stop has to be called.
+func connected(ctx context.Context, client *session.Client) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {
@@ -110,10 +118,10 @@ func (w *worker) awaitStart(ctx context.Context, client *session.Client) (*wire.
 		case <-ctx.Done():
 		}
 	})
-	start, err := expect[*wire.Start](ctx, w)
-	cancel(nil)
-	watching.Wait()
-	return start, err
+	return ctx, func() {
+		cancel(nil)
+		watching.Wait()
+	}
 }
 
 // failed tells ldm why there is no login. Where ctx has ended nobody listens.

@@ -1,0 +1,180 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"goldm/internal/agentwire"
+	"goldm/internal/failure"
+	"goldm/internal/text"
+	"goldm/ldm/wire"
+	"goldm/session"
+	"goldm/session/desktop"
+)
+
+// othersScript asks the server's agent for the user's other sessions. Where there is no agent
+// it says nothing.
+const othersScript = `ldm_agent=$(PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; command -v ltsp-server-agent) && exec "$ldm_agent" others`
+
+const (
+	// othersWithin is how long an agent may take to answer; the user's shell reads
+	// its own files first.
+	othersWithin = 20 * time.Second
+
+	// maxOthers bounds an agent's answer with what the shell prints, in bytes.
+	maxOthers = 64 << 10
+
+	// maxAsked is how often the question is asked where the answer is neither yes nor no.
+	maxAsked = 3
+
+	// maxClient bounds the name of a client in a sentence, in characters.
+	maxClient = 63
+)
+
+// admit lets a user in who has just logged in, unless another session of the
+// user is in the way.
+func (w *worker) admit(ctx context.Context, client *session.Client, login *wire.Login, server string) error {
+	if err := w.oneSession(ctx, client, login.OneSession); err != nil {
+		client.Close()
+		return err
+	}
+	return w.authenticated(client, server)
+}
+
+// oneSession decides what happens to other sessions of the user: w.others tells the
+// agent, which does it when the desktop starts.
+func (w *worker) oneSession(ctx context.Context, client *session.Client, mode string) error {
+	switch mode {
+	case wire.EndOthers:
+		w.others = agentwire.EndOthers
+		return nil
+	case wire.AskOthers:
+	default:
+		return nil
+	}
+	w.others = agentwire.RefuseBesideOthers // what begins from now on was not asked about
+	ctx, stop := connected(ctx, client)
+	defer stop()
+	list, err := othersOf(ctx, client)
+	if err != nil {
+		w.log.Warn("other sessions of the user are not known here", "err", err)
+	}
+	if len(list) == 0 || ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	end, err := w.askToEnd(ctx, list)
+	if err != nil {
+		return err
+	}
+	if !end {
+		return failure.Refuse(nil, "You stay logged in%s. Log out there first, or let that session be ended.", where(list))
+	}
+	w.others = agentwire.EndOthers
+	return nil
+}
+
+// othersOf asks the server's agent for the user's other sessions; none where
+// there is no agent.
+func othersOf(ctx context.Context, client *session.Client) ([]agentwire.Session, error) {
+	said := &limited{limit: maxOthers}
+	process := client.Command(session.Cmd{
+		Line:   desktop.Command([]string{"/bin/sh", "-c", othersScript}),
+		Stdout: said,
+	})
+	if err := process.Start(ctx); err != nil {
+		return nil, err
+	}
+	late := time.AfterFunc(othersWithin, func() { process.Close() })
+	defer late.Stop()
+	stop := context.AfterFunc(ctx, func() { process.Close() })
+	defer stop()
+	result := process.Wait()
+	for messages := agentwire.NewReader(&said.Buffer); ; {
+		m, err := messages.Read()
+		if others, ok := m.(*agentwire.Others); ok {
+			return others.List, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("the server's agent does not tell: %v", result)
+		}
+	}
+}
+
+// limited is a buffer that drops what is too much.
+type limited struct {
+	bytes.Buffer
+	limit int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.Buffer.Write(p[:min(len(p), l.limit-l.Len())])
+	return len(p), nil
+}
+
+// askToEnd asks the person whether other sessions are to be ended.
+func (w *worker) askToEnd(ctx context.Context, list []agentwire.Session) (bool, error) {
+	those := "that session"
+	if len(list) > 1 {
+		those = "these sessions"
+	}
+	question := fmt.Sprintf("You are logged in%s. End %s? Type yes or no: ", where(list), those)
+	for range maxAsked {
+		answer, err := w.question(ctx, wire.Visible, question)
+		if err != nil {
+			return false, err
+		}
+		typed := ""
+		if answer.Text != nil {
+			typed = strings.ToLower(strings.TrimSpace(*answer.Text))
+		}
+		switch typed {
+		case "yes", "y":
+			return true, nil
+		case "no", "n", "":
+			return false, nil
+		}
+	}
+	return false, nil
+}
+
+// where says where and since when sessions are: " at station-07 since 09:12 and at …".
+// The names are a server's word.
+func where(list []agentwire.Session) string {
+	var places []string
+	for _, s := range list {
+		place := " at " + text.Line(s.Client, maxClient)
+		if s.Client == "" {
+			place = " on the server " + text.Line(s.Server, maxClient)
+		}
+		if !s.Began.IsZero() {
+			place += " since " + clock(s.Began, time.Now())
+		}
+		places = append(places, place)
+	}
+	return strings.Join(places, " and")
+}
+
+// clock says when something began, as a clock of the server's would show it. Where that is
+// another day, or one of the clocks is wrong, it says the day too.
+func clock(began, now time.Time) string {
+	if began.Format(time.DateOnly) == now.In(began.Location()).Format(time.DateOnly) {
+		return began.Format("15:04")
+	}
+	return began.Format("Mon 2 January, 15:04")
+}
+
+// unwelcome is the sentence for a session that another one was in the way of, or ended.
+func unwelcome(others []agentwire.Session, from string) string {
+	switch {
+	case len(others) > 0:
+		return fmt.Sprintf("You have logged in%s meanwhile, and can have one session only. Log in again.", where(others))
+	case from != "":
+		return fmt.Sprintf("Your session was ended from %s, where you logged in.", text.Line(from, maxClient))
+	}
+	return ""
+}
