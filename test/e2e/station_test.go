@@ -65,7 +65,7 @@ func (j *journal) mark() int { return len(j.String()) }
 // mark behind it.
 func (j *journal) wait(t *testing.T, mark int, want string) int {
 	t.Helper()
-	timer := time.After(limit)
+	spent := newStopwatch()
 	for {
 		j.mu.Lock()
 		at, change := bytes.Index(j.text.Bytes()[mark:], []byte(want)), j.change
@@ -73,12 +73,33 @@ func (j *journal) wait(t *testing.T, mark int, want string) int {
 		if at >= 0 {
 			return mark + at + len(want)
 		}
-		select {
-		case <-change:
-		case <-timer:
+		if spent.over(limit) {
 			t.Fatalf("no %q within %v in:\n%s", want, limit, j.String()[mark:])
 		}
+		select {
+		case <-change:
+		case <-time.After(stride):
+		}
 	}
+}
+
+// stride is the most that a stopwatch counts from one look to the next.
+const stride = time.Second
+
+// stopwatch counts the time that this process had: where the whole machine stood
+// still for a minute, nothing under test had a minute either.
+type stopwatch struct {
+	last  time.Time
+	spent time.Duration
+}
+
+func newStopwatch() *stopwatch { return &stopwatch{last: time.Now()} }
+
+func (w *stopwatch) over(limit time.Duration) bool {
+	now := time.Now()
+	w.spent += min(now.Sub(w.last), stride)
+	w.last = now
+	return w.spent > limit
 }
 
 // station is a thin client and its server.
@@ -272,11 +293,11 @@ func expect[R greetd.Response](t *testing.T, response greetd.Response) R {
 // settle waits until a condition holds that no event announces.
 func settle(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); ; {
+	for spent := newStopwatch(); ; {
 		if condition() {
 			return
 		}
-		if time.Now().After(deadline) {
+		if spent.over(limit) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}
 		time.Sleep(20 * time.Millisecond)
