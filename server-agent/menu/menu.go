@@ -42,6 +42,9 @@ func Write(dir string, packed []byte, env []string) (*Menu, error) {
 	if !filepath.IsAbs(dir) || strings.Contains(dir, ":") {
 		return nil, fmt.Errorf("menu: the folder %q cannot stand in a list", dir)
 	}
+	if len(packed) == 0 {
+		return nil, nil
+	}
 	files, err := bundle.Unpack(packed)
 	if err != nil || len(files) == 0 {
 		return nil, err
