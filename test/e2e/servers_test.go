@@ -25,11 +25,11 @@ func (s *station) sees(want map[string]string) {
 	conn := s.dial()
 	defer conn.Close()
 	var got map[string]string
-	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+	for spent := newStopwatch(); ; time.Sleep(50 * time.Millisecond) {
 		if got = s.states(conn); maps.Equal(got, want) {
 			return
 		}
-		if time.Now().After(deadline) {
+		if spent.over(limit) {
 			s.t.Fatalf("the seat says %v, not %v", got, want)
 		}
 	}
