@@ -70,6 +70,7 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		Language: start.Language,
 		XSession: login.XSession,
 		Env:      make(map[string]string),
+		Menu:     hasMenu(start.Apps),
 	}
 	maps.Copy(settings.Env, login.Env)
 	maps.Copy(settings.Env, more)
@@ -99,6 +100,7 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		return nil, nil, err
 	}
 	end.Follow(ctx, process)
+	w.sendMenu(end, start.Apps)
 	return process, end, nil
 }
 
