@@ -17,6 +17,7 @@ import (
 	"goldm/internal/cli"
 	"goldm/ldm"
 	"goldm/ldm/config"
+	"goldm/ldm/home"
 	"goldm/ldm/room"
 )
 
@@ -32,6 +33,7 @@ func run(ctx context.Context, args []string) error {
 			{Name: "check", Summary: "print a client's effective settings, and what is wrong with the file", Run: check},
 			{Name: "fence", Run: func(_ context.Context, args []string) error { return ldm.Fence(args) }},
 			{Name: "room", Run: func(_ context.Context, args []string) error { return room.Main(args) }},
+			{Name: "home", Run: func(_ context.Context, args []string) error { return home.Main(args) }},
 		},
 	}
 	return program.Run(ctx, args)
