@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"goldm/ldm/wire"
 )
 
 var station = Client{Hostname: "station-07", Addresses: []string{"192.0.2.57"}, MACs: []string{"52:54:00:12:34:56"}}
@@ -251,5 +253,18 @@ func TestLocalApps(t *testing.T) {
 	}
 	if s := load(t, "LDM_LOGOUT_ACTION=none\n", station); len(s.LogoutActions) != 0 || len(s.Problems) != 0 {
 		t.Errorf("got %v, %v", s.LogoutActions, s.Problems)
+	}
+}
+
+func TestOneSession(t *testing.T) {
+	for lines, want := range map[string]string{
+		"":                                 "",
+		"LDM_LIMIT_ONE_SESSION_PROMPT=yes": "",
+		"LDM_LIMIT_ONE_SESSION=True":       wire.EndOthers,
+		"LDM_LIMIT_ONE_SESSION=True\nLDM_LIMIT_ONE_SESSION_PROMPT=yes": wire.AskOthers,
+	} {
+		if got := load(t, "[clients]\n"+lines+"\n", station).OneSession(); got != want {
+			t.Errorf("%q: %q, want %q", lines, got, want)
+		}
 	}
 }

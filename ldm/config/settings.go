@@ -27,6 +27,8 @@ type Settings struct {
 
 	Users []string // who may log in; empty for everybody
 
+	LimitOne, LimitPrompt bool // see OneSession
+
 	Autologin, Guest   bool
 	Username, Password string   // of both
 	GuestServers       []string // empty for Servers
@@ -89,6 +91,8 @@ var settings = []setting{
 		return absolute(text)
 	}},
 	{"LDM_USER_ALLOW", "", func(s *Settings, text string) error { s.Users = list(text); return nil }},
+	{"LDM_LIMIT_ONE_SESSION", "false", func(s *Settings, text string) error { return setBool(&s.LimitOne, text) }},
+	{"LDM_LIMIT_ONE_SESSION_PROMPT", "false", func(s *Settings, text string) error { return setBool(&s.LimitPrompt, text) }},
 	{"LDM_AUTOLOGIN", "false", func(s *Settings, text string) error { return setBool(&s.Autologin, text) }},
 	{"LDM_GUESTLOGIN", "false", func(s *Settings, text string) error { return setBool(&s.Guest, text) }},
 	{"LDM_USERNAME", "", func(s *Settings, text string) error { s.Username = text; return nil }},
@@ -177,6 +181,18 @@ func Load(paths []string, c Client) (*Settings, error) {
 	s.Password = cmp.Or(s.Password, s.Username)
 	slices.SortFunc(s.Problems, func(a, b Problem) int { return a.Line - b.Line })
 	return s, err
+}
+
+// OneSession returns what a login does about other sessions of the user, as in
+// wire.Login.
+func (s *Settings) OneSession() string {
+	switch {
+	case !s.LimitOne:
+		return ""
+	case s.LimitPrompt:
+		return wire.AskOthers
+	}
+	return wire.EndOthers
 }
 
 // Names returns the names of Values, sorted.
