@@ -35,7 +35,8 @@ func Find(dirs []string, name string) (*Session, error) {
 		}
 	}
 	wanted := strings.Fields(name)
-	for _, id := range ids(dirs) {
+	all, _ := ids(dirs)
+	for _, id := range all {
 		if s, err := load(dirs, id); err == nil && slices.Equal(s.Exec, wanted) {
 			return s, nil
 		}
@@ -94,11 +95,13 @@ var Scripts = []string{
 	"/etc/lightdm/Xsession",
 }
 
-// ids returns the ids of all folders, sorted.
-func ids(dirs []string) []string {
-	var found []string
+// ids returns the ids of all folders, sorted, and which folders cannot be read.
+func ids(dirs []string) (found []string, problems []error) {
 	for _, dir := range dirs {
-		entries, _ := os.ReadDir(dir) // most servers have only one of the folders
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // most servers have only one of them
+			problems = append(problems, err)
+		}
 		for _, entry := range entries {
 			if id, ok := strings.CutSuffix(entry.Name(), ".desktop"); ok && validID(id) {
 				found = append(found, id)
@@ -106,5 +109,5 @@ func ids(dirs []string) []string {
 		}
 	}
 	slices.Sort(found)
-	return slices.Compact(found)
+	return slices.Compact(found), problems
 }

@@ -19,10 +19,11 @@ const (
 )
 
 // List returns the sessions to offer, by id: those of folders, the most important
-// first. Each file that is passed over for a mistake, or cannot be read, is a problem
-// that names it; what is hidden, or not installed by its TryExec, is none.
+// first. Each file or folder that is passed over for a mistake, or cannot be read, is a
+// problem that names it; what is hidden, or not installed by its TryExec, is none.
 func List(dirs []string) (sessions []Session, problems []error) {
-	for _, id := range ids(dirs) {
+	found, problems := ids(dirs)
+	for _, id := range found {
 		s, path, err := first(dirs, id)
 		if err == nil {
 			err = s.offerable()
@@ -96,7 +97,7 @@ func badName(name string) error {
 
 // shown is a path for a message, quoted where it would break the line.
 func shown(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) || r == '"' }) {
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) || r == '"' }) {
 		return fmt.Sprintf("%q", path)
 	}
 	return path
