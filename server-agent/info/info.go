@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 
 	"goldm/internal/infowire"
 	"goldm/server-agent/xsessions"
@@ -143,7 +142,3 @@ func (s *Source) read(path string) (string, error) {
 	}
 	return string(text), nil
 }
-
-// keepLocales is how long a list of locales counts: they change when an administrator
-// changes them.
-const keepLocales = time.Minute

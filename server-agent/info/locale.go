@@ -3,6 +3,7 @@ package info
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os/exec"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"errors"
+	"goldm/internal/text"
 )
 
 const (
@@ -21,6 +22,8 @@ const (
 	maxLocales = 256 << 10
 	// maxLocale bounds one name.
 	maxLocale = 64
+	// keepLocales is how long a list counts: it changes when an administrator changes it.
+	keepLocales = time.Minute
 )
 
 // locales is what was found last.
@@ -138,18 +141,18 @@ func word(s string) bool {
 // systemd's (locale.conf(5)). It is empty where neither sets one.
 func (s *Source) ownLocale() (name, where string, err error) {
 	for _, file := range []string{"etc/default/locale", "etc/locale.conf"} {
-		text, err := s.read(file)
+		content, err := s.read(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return "", "", err
 		}
-		if lang := assignments(text)["LANG"]; lang != "" {
+		if lang := assignments(content)["LANG"]; lang != "" {
 			if name, ok := canonical(lang); ok {
 				return name, "/" + file, nil
 			}
-			return fmt.Sprintf("%.*q", maxLocale, lang), "/" + file, nil
+			return text.Line(lang, maxLocale), "/" + file, nil
 		}
 	}
 	return "", "", nil
