@@ -39,7 +39,9 @@ type server struct {
 }
 
 // Run serves until stop is done, or a listener fails.
-func Run(stop context.Context, c Config) error {
+func Run(stop context.Context, c Config) error { return run(stop, c, maxConns) }
+
+func run(stop context.Context, c Config, conns int) error {
 	if len(c.Text)+len(c.HTTP) == 0 {
 		return errors.New("nothing to listen on")
 	}
@@ -47,7 +49,7 @@ func Run(stop context.Context, c Config) error {
 	defer cancel(nil)
 	s := &server{
 		answers: answers{ctx: ctx, get: c.Info, log: c.Log},
-		conns:   newConns(maxConns),
+		conns:   newConns(conns),
 		rate:    newRate(),
 		log:     c.Log,
 	}
