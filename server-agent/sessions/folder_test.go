@@ -1,0 +1,78 @@
+package sessions
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runtimeDir makes a runtime directory, with a path short enough for sockets.
+func runtimeDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "runtime-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// The folder is in the runtime directory if that is as it should be, and then
+// that stays; else the error says what is wrong, and the session has its own.
+func TestMakeFolder(t *testing.T) {
+	good := runtimeDir(t)
+	open := runtimeDir(t)
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(good, "link")
+	if err := os.Symlink(runtimeDir(t), link); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(good, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ runtime, wrong string }{
+		"good":     {good, ""},
+		"none":     {"", ""},
+		"missing":  {"/nonexistent/runtime", "runtime directory /nonexistent/runtime: no such file or directory"},
+		"readable": {open, "mode 0755, not 0700"},
+		"link":     {link, "not a directory"},
+		"file":     {file, "not a directory"},
+		"relative": {"run", "not a plain path"},
+		"odd":      {good + "/../x y", "not a plain path"},
+		"long":     {"/" + strings.Repeat("x", 100), "too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := rand.Text()
+			f, err := MakeFolder(id, tt.runtime)
+			t.Cleanup(func() { RemoveFolder(id, tt.runtime) })
+			if err == nil && tt.wrong != "" || err != nil && (tt.wrong == "" || !strings.Contains(err.Error(), tt.wrong)) {
+				t.Errorf("error %v, want %q", err, tt.wrong)
+			}
+			if name == "good" && (f.Runtime != good || filepath.Dir(f.Path) != good) {
+				t.Errorf("%+v", f)
+			}
+			for _, path := range []string{f.Path, f.Runtime} {
+				if err := isPrivate(path); err != nil {
+					t.Errorf("%s: %v", path, err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(f.Path, "file"), nil, 0o400); err != nil {
+				t.Error(err)
+			}
+			if err := RemoveFolder(id, tt.runtime); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(f.Path); !os.IsNotExist(err) {
+				t.Errorf("the folder is still there: %v", err)
+			}
+			if err := RemoveFolder(id, tt.runtime); err != nil {
+				t.Errorf("removed again: %v", err)
+			}
+		})
+	}
+}
