@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"goldm/internal/infowire"
+	"goldm/server-agent/sessions"
 	"goldm/server-agent/xsessions"
 )
 
@@ -28,7 +29,7 @@ type Config struct {
 	// Locales prints this server's locales, one a line; nil for `locale -a`.
 	Locales func(context.Context) ([]byte, error)
 
-	// Running counts the sessions; nil to count the processes that wrap them.
+	// Running counts the sessions; nil for those that this server's processes tell of.
 	Running func(context.Context) (int, error)
 
 	// Drained tells whether new logins shall go elsewhere; nil for never.
@@ -62,6 +63,9 @@ func New(c Config) *Source {
 	}
 	if c.Locales == nil {
 		c.Locales = localeA
+	}
+	if c.Running == nil {
+		c.Running = func(context.Context) (int, error) { return sessions.Count() }
 	}
 	return &Source{Config: c}
 }
@@ -101,11 +105,7 @@ func (i *Info) offer(dirs []string) {
 }
 
 func (s *Source) running(ctx context.Context, note func(error)) int {
-	count := s.Running
-	if count == nil {
-		count = s.countWrappers
-	}
-	n, err := count(ctx)
+	n, err := s.Running(ctx)
 	if err != nil {
 		note(fmt.Errorf("running sessions: %w", err))
 		return infowire.Unknown

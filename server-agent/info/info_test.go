@@ -20,12 +20,6 @@ var school = map[string]string{
 	"proc/pressure/cpu":    "some avg10=2.50 avg60=0.87 avg300=0.53 total=7348\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
 	"proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
 	"proc/pressure/io":     "some avg10=12.00 avg60=0.00 avg300=0.00 total=1\n",
-	"proc/1/cmdline":       "/sbin/init\x00",
-	"proc/20/cmdline":      "ltsp-server-agent\x00session\x00--session\x00xfce\x00",
-	"proc/21/cmdline":      "/usr/bin/ltsp-server-agent\x00session\x00",
-	"proc/22/cmdline":      "/usr/bin/ltsp-server-agent\x00serve\x00",
-	"proc/23/cmdline":      "vi\x00ltsp-server-agent\x00session\x00",
-	"proc/24/cmdline":      "",
 	"etc/default/locale":   "# written by hand\nLANG=\"de_DE.UTF-8\"\n",
 	"etc/default/keyboard": "XKBMODEL=\"pc105\"\nXKBLAYOUT=de,us\nXKBVARIANT='nodeadkeys,'\nXKBOPTIONS=\"grp:alt_shift_toggle\"\nBACKSPACE=\"guess\"\n",
 
@@ -61,6 +55,7 @@ func source(t *testing.T, changes map[string]string) *Source {
 	}
 	return New(Config{
 		Version: "1.0", Capabilities: []string{"session"}, Root: root,
+		Running: func(context.Context) (int, error) { return 2, nil },
 		Locales: locale("C\nC.utf8\nPOSIX\nca_ES.utf8@valencia\nde_DE\nde_DE.utf8\ngerman\nen_US.utf8\n"),
 	})
 }
@@ -128,6 +123,15 @@ func TestOneBadFile(t *testing.T) {
 		if left < 5 || got.Rating < 0 {
 			t.Errorf("%s: more is missing than that: %+v", tt.file, got.Info)
 		}
+	}
+}
+
+func TestSessionsCannotBeCounted(t *testing.T) {
+	s := source(t, nil)
+	s.Running = func(context.Context) (int, error) { return 0, errors.New("no /proc") }
+	got := s.Get(t.Context())
+	if said := errors.Join(got.Problems...); said == nil || said.Error() != "running sessions: no /proc" || got.Running != infowire.Unknown || got.Rating < 0 {
+		t.Errorf("problems %v, %+v", said, got.Info)
 	}
 }
 

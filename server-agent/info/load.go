@@ -1,13 +1,10 @@
 package info
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -129,35 +126,4 @@ func parsePressure(text string) (float64, error) {
 		}
 	}
 	return 0, errors.New(`no "some avg10="`)
-}
-
-// countWrappers counts the sessions by the processes that wrap them, of which each
-// session has one. Anybody may read the command lines of others (proc_pid_cmdline(5)),
-// unless /proc is mounted with hidepid.
-func (s *Source) countWrappers(ctx context.Context) (int, error) {
-	entries, err := os.ReadDir(filepath.Join(s.Root, "proc"))
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, entry := range entries {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		if _, err := strconv.Atoi(entry.Name()); err != nil {
-			continue
-		}
-		line, err := s.read(filepath.Join("proc", entry.Name(), "cmdline"))
-		if err == nil && isWrapper(line) {
-			n++
-		}
-	}
-	return n, nil
-}
-
-// isWrapper tells whether a command line is that of `ltsp-server-agent session`.
-func isWrapper(line string) bool {
-	program, rest, _ := strings.Cut(line, "\x00")
-	command, _, _ := strings.Cut(rest, "\x00")
-	return filepath.Base(program) == "ltsp-server-agent" && command == "session"
 }
