@@ -68,7 +68,9 @@ func Keep(ctx context.Context, cfg KeepConfig) (status int, err error) {
 		k.log.Warn("the session's wrapper has gone: ending what it left")
 		k.brood.end()
 	}
-	k.brood.forget(cfg.Env)
+	if k.brood.status.Signaled() {
+		k.brood.forget(cfg.Env)
+	}
 	cleanUp(cfg.ID, cfg.Env, k.log)
 	if k.brood.status.Signaled() {
 		return 0, &Killed{k.brood.status.Signal()}
