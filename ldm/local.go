@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"sync"
 	"time"
 
+	"goldm/ldm/apps"
 	"goldm/ldm/localuser"
 	"goldm/ldm/login"
 	"goldm/ldm/room"
@@ -21,94 +23,123 @@ import (
 // it starts with what there is.
 const localLimit = 2 * time.Second
 
-// local is what a login's session has on this client.
+// roomLimit is how long a room may take: a program is worth more patience.
+const roomLimit = 15 * time.Second
+
+// local is what a login's session has on this client. The user and the room are
+// made for the sound, or for the first program.
 type local struct {
-	user  *localuser.User
-	room  *room.Room
-	out   *output // the room's
-	sound *sound.Sound
+	seat   *Seat
+	name   string // of the login, as typed
+	worker *worker
+	log    *slog.Logger
+	ctx    context.Context // ends with the session
+	stop   context.CancelFunc
+
+	sound  *sound.Sound
+	apps   *apps.Apps
+	said   *output  // what they say; nil where nobody wants to know
+	saying *os.File // and its other end
+
+	begin  sync.Once
+	opened chan struct{} // closed when what follows is known
+	err    error         // why there is no room
+	user   *localuser.User
+	room   *room.Room
+	out    *output // the room's
 }
 
 // startLocal makes the client ready for the session of a login.
 func (s *Seat) startLocal(a login.StartLocal) {
-	log := s.Log
-	if w := s.workers[a.Login]; w != nil {
-		log = w.log
+	l := &local{seat: s, name: a.User, worker: s.workers[a.Login], log: s.Log, opened: make(chan struct{})}
+	if l.worker != nil {
+		l.log = l.worker.log
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.locals[a.Login] = cancel
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.newApps(a.Language)
+	s.locals[a.Login] = l
 	s.tasks.Go(func() {
-		defer cancel()
-		l, err := s.openLocal(ctx, a.User, log)
-		if err != nil {
-			log.Warn("the session has no sound", "cause", err)
+		defer l.stop()
+		if err := l.startSound(); err != nil {
+			l.log.Warn("the session has no sound", "cause", err)
 		}
 		s.post(login.LocalUp{Login: a.Login, Sound: l.offer()}, nil)
-		if err == nil {
-			<-ctx.Done()
-		}
+		<-l.ctx.Done()
 		if err := l.close(); err != nil {
-			log.Error("something of the session is left on this client", "cause", err)
+			l.log.Error("something of the session is left on this client", "cause", err)
 		}
-		<-ctx.Done()
 		s.post(login.LocalGone{Login: a.Login}, func() { delete(s.locals, a.Login) })
 	})
 }
 
 func (s *Seat) stopLocal(id login.LoginID) {
-	if stop := s.locals[id]; stop != nil {
-		stop()
+	if l := s.locals[id]; l != nil {
+		l.stop()
 	}
 }
 
-// openLocal returns as much as could be had. A session starts with less, too.
-func (s *Seat) openLocal(ctx context.Context, name string, log *slog.Logger) (*local, error) {
-	ctx, cancel := context.WithTimeout(ctx, localLimit)
-	defer cancel()
-	l := new(local)
-	if !s.Settings.Sound {
-		return l, nil
+// open has the user and the room made, once, and waits for them or for ctx.
+func (l *local) open(ctx context.Context) error {
+	l.begin.Do(func() {
+		l.seat.tasks.Go(func() {
+			defer close(l.opened)
+			ctx, cancel := context.WithTimeout(l.ctx, roomLimit)
+			defer cancel()
+			l.err = l.makeRoom(ctx)
+		})
+	})
+	select {
+	case <-l.opened:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	daemon, err := sound.Choose(s.Settings.SoundDaemon)
-	if err != nil {
-		return l, err
-	}
-	if l.user, err = localuser.Allot(ctx, s.localUsers(), name); err != nil {
-		return l, err
-	}
-	log.Info("local user", "uid", l.user.UID, "name", l.user.Name)
-	if err := s.openRoom(ctx, l, log); err != nil {
-		return l, err
-	}
-	return l, s.startSound(l, daemon, log)
 }
 
-func (s *Seat) localUsers() localuser.Config {
-	return localuser.Config{Range: s.Settings.UIDs, RunDir: s.RunDir, Folders: s.dir, Records: localuser.RecordDir}
-}
-
-func (s *Seat) openRoom(ctx context.Context, l *local, log *slog.Logger) error {
+func (l *local) makeRoom(ctx context.Context) (err error) {
+	s := l.seat
+	if l.user, err = localuser.Allot(ctx, s.localUsers(), l.name); err != nil {
+		return err
+	}
+	l.log.Info("local user", "uid", l.user.UID, "name", l.user.Name)
 	var devices []room.Device
 	if !s.Settings.Mic {
-		var err error
 		if devices, err = room.Playback(); err != nil {
 			return err
 		}
 	}
-	out, file, err := newOutput(log.With("process", "room"))
+	out, file, err := newOutput(l.log.With("process", "room"))
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	l.out = out
 	l.room, err = room.Open(ctx, room.Config{
-		User: l.user.User, Own: devices, Self: s.Room, Group: s.children, Log: log, Output: file,
+		User: l.user.User, Own: devices, Self: s.Room, Group: s.children, Log: l.log, Output: file,
 	})
 	return err
 }
 
-func (s *Seat) startSound(l *local, daemon *sound.Daemon, log *slog.Logger) error {
-	groups, err := s.soundGroups()
+func (s *Seat) localUsers() localuser.Config {
+	return localuser.Config{Range: s.Settings.UIDs, RunDir: s.RunDir, Folders: s.dir, Records: localuser.RecordDir}
+}
+
+// startSound starts the sound daemon. A session starts without it, too.
+func (l *local) startSound() error {
+	s := l.seat
+	if !s.Settings.Sound {
+		return nil
+	}
+	daemon, err := sound.Choose(s.Settings.SoundDaemon)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, localLimit)
+	defer cancel()
+	if err := l.open(ctx); err != nil {
+		return err
+	}
+	groups, err := s.groups("audio")
 	if err != nil {
 		return err
 	}
@@ -117,38 +148,43 @@ func (s *Seat) startSound(l *local, daemon *sound.Daemon, log *slog.Logger) erro
 		Room: l.room, User: l.user.User, Peer: s.Users.Session, Dir: l.user.Dir,
 		Groups: groups, Realtime: room.MayRaise(),
 		Output: func(process string) (*os.File, func(), error) {
-			out, file, err := newOutput(log.With("process", process))
+			out, file, err := newOutput(l.log.With("process", process))
 			if err != nil {
 				return nil, nil, err
 			}
 			return file, out.close, nil
 		},
-		Log: log,
+		Log: l.log,
 	})
 	if err == nil {
-		log.Info("sound", "daemon", daemon.String(), "volume", s.Settings.Volume, "mic", s.Settings.Mic)
+		l.log.Info("sound", "daemon", daemon.String(), "volume", s.Settings.Volume, "mic", s.Settings.Mic)
 	}
 	return err
 }
 
-// soundGroups returns the groups that open the machine's sound cards. Without a
-// microphone there are none: then the room has devices of its own.
-func (s *Seat) soundGroups() ([]int, error) {
+// groups returns the numbers of groups that open devices, those that this
+// machine has. Without a microphone there are none: what records a picture or a
+// sound is in them.
+func (s *Seat) groups(names ...string) ([]int, error) {
+	var gids []int
 	if !s.Settings.Mic {
 		return nil, nil
 	}
-	group, err := user.LookupGroup("audio")
-	if _, ok := errors.AsType[user.UnknownGroupError](err); ok {
-		return nil, nil
+	for _, name := range names {
+		group, err := user.LookupGroup(name)
+		if _, ok := errors.AsType[user.UnknownGroupError](err); ok {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		gid, err := strconv.Atoi(group.Gid)
+		if err != nil {
+			return nil, fmt.Errorf("group %s: %w", name, err)
+		}
+		gids = append(gids, gid)
 	}
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.Atoi(group.Gid)
-	if err != nil {
-		return nil, fmt.Errorf("group audio: %w", err)
-	}
-	return []int{gid}, nil
+	return gids, nil
 }
 
 // offer is what the worker is told.
@@ -161,11 +197,22 @@ func (l *local) offer() *wire.Sound {
 
 // close ends and removes everything, in the order that needs it.
 func (l *local) close() error {
+	l.begin.Do(func() {
+		l.err = context.Canceled
+		close(l.opened)
+	})
+	<-l.opened
+	l.apps.Stop()
 	if l.sound != nil {
 		l.sound.Stop()
 	}
 	if l.room != nil {
 		l.room.Close()
+	}
+	l.apps.Wait()
+	if l.said != nil {
+		l.saying.Close()
+		l.said.close()
 	}
 	if l.out != nil {
 		l.out.close()

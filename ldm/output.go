@@ -2,6 +2,7 @@ package ldm
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -20,6 +21,7 @@ const (
 // the child may be in somebody's hands.
 type output struct {
 	reader *os.File
+	level  slog.Level
 	done   sync.WaitGroup
 	end    sync.Once
 
@@ -30,11 +32,16 @@ type output struct {
 // newOutput returns an output and the file for the child, which the caller
 // closes once the child has it.
 func newOutput(log *slog.Logger) (*output, *os.File, error) {
+	return newOutputAt(log, slog.LevelInfo)
+}
+
+// newOutputAt is newOutput with the level of what the child says.
+func newOutputAt(log *slog.Logger, level slog.Level) (*output, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &output{reader: r}
+	o := &output{reader: r, level: level}
 	o.done.Go(func() { o.copy(log) })
 	return o, w, nil
 }
@@ -53,7 +60,7 @@ func (o *output) copy(log *slog.Logger) {
 		case n < maxLines:
 			said := text.Line(string(line), maxLine)
 			o.remember(said)
-			log.Info("says", "line", said)
+			log.Log(context.Background(), o.level, "says", "line", said)
 		case n == maxLines:
 			log.Warn("says too much; the rest is not logged")
 		default:

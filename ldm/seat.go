@@ -15,6 +15,7 @@ import (
 	"goldm/ldm/config"
 	"goldm/ldm/localuser"
 	"goldm/ldm/login"
+	"goldm/ldm/wire"
 	"goldm/ldm/xserver"
 )
 
@@ -47,6 +48,7 @@ type Config struct {
 	Worker   string   // path of ldm-session
 	Fence    []string // this program's command that becomes another user's; see Fence
 	Room     []string // this program's command that calls room.Main
+	Home     []string // this program's command that calls home.Main
 	Log      *slog.Logger
 }
 
@@ -67,7 +69,7 @@ type Seat struct {
 	stopG   context.CancelFunc
 	conns   map[login.ConnID]*conn
 	workers map[login.LoginID]*worker
-	locals  map[login.LoginID]context.CancelFunc
+	locals  map[login.LoginID]*local
 
 	stopProbe context.CancelFunc // nil while no probe runs
 }
@@ -88,7 +90,7 @@ func Run(ctx context.Context, c Config) error {
 		quit:     make(chan struct{}),
 		conns:    make(map[login.ConnID]*conn),
 		workers:  make(map[login.LoginID]*worker),
-		locals:   make(map[login.LoginID]context.CancelFunc),
+		locals:   make(map[login.LoginID]*local),
 	}
 	s.machine = login.New(s.loginConfig())
 	defer s.children.Close(time.Second)
@@ -117,13 +119,16 @@ func (s *Seat) loginConfig() login.Config {
 		Hostname: s.Client.Hostname, Servers: set.Servers,
 		Session: set.Session, ForceSession: set.ForceSession,
 		Language: set.Language, ForceLanguage: set.ForceLanguage,
-		Users: set.Users, Timeout: set.LoginTimeout,
+		Users: set.Users, Timeout: set.LoginTimeout, LogoutActions: set.LogoutActions,
 	}
 	if set.Autologin {
 		config.Automatic = &login.Account{User: set.Username, Password: set.Password}
 	}
 	if set.Guest {
 		config.Guest = &login.Account{User: set.Username, Password: set.Password, Servers: set.GuestServers}
+	}
+	if set.Apps.On {
+		config.Apps = &wire.Apps{Menu: set.Apps.Menu, Items: set.Apps.MenuItems, URLs: set.Apps.URLs, Allowed: set.Apps.Whitelist}
 	}
 	for _, p := range set.Problems {
 		config.Notices = append(config.Notices, p.String())
@@ -193,6 +198,12 @@ func (s *Seat) perform(actions []login.Action) (done bool) {
 			s.startLocal(a)
 		case login.StopLocal:
 			s.stopLocal(a.Login)
+		case login.RunProgram:
+			if l := s.locals[a.Login]; l != nil {
+				l.run(a.Run)
+			}
+		case login.SwitchOff:
+			s.switchOff(a)
 		case login.Report:
 			s.report(a)
 		case login.Announce:

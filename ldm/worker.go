@@ -2,7 +2,9 @@ package ldm
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -19,6 +21,7 @@ type worker struct {
 	log   *slog.Logger
 	conn  *wire.Conn // nil where the worker could not be started
 	close sync.Once
+	homes homes // that it was asked for
 }
 
 // tell sends a message, or stops a worker that does not take it.
@@ -26,7 +29,9 @@ func (w *worker) tell(m wire.Message) {
 	if w.conn == nil {
 		return
 	}
-	if err := w.conn.Send(m); err != nil {
+	switch err := w.conn.Send(m); {
+	case err == nil, errors.Is(err, net.ErrClosed): // it was stopped
+	default:
 		w.log.Error("the worker does not listen", "cause", err)
 		w.stop()
 	}
@@ -113,6 +118,10 @@ func (s *Seat) receive(id login.LoginID, w *worker) {
 		if err != nil {
 			w.log.Debug("the worker's socket ended", "cause", err)
 			return
+		}
+		if home, ok := m.(*wire.Home); ok { // with files: it goes no long way
+			w.homes.answer(home)
+			continue
 		}
 		s.post(login.FromWorker{Login: id, Message: m}, nil)
 	}

@@ -77,6 +77,7 @@ func runSeat(ctx context.Context, args []string) error {
 		Worker: beside("ldm-session"),
 		Fence:  []string{"/proc/self/exe", "fence"},
 		Room:   []string{"/proc/self/exe", "room"},
+		Home:   []string{"/proc/self/exe", "home"},
 		Log:    log,
 	})
 }

@@ -116,11 +116,23 @@ type (
 	// StartLocal makes the client ready for the session of a login: a local user
 	// and sound. LocalUp follows, soon and in any case.
 	StartLocal struct {
+		Login    LoginID
+		User     string
+		Language string // of the session; empty for the server's, which is not known
+	}
+	// RunProgram runs a program on the client, or tells the worker why not.
+	RunProgram struct {
 		Login LoginID
-		User  string
+		Run   *wire.Run
 	}
 	// StopLocal ends and removes all of that; LocalGone follows.
 	StopLocal struct{ Login LoginID }
+
+	// SwitchOff ends the machine: wire.Halt, or starts it anew: wire.Reboot.
+	SwitchOff struct {
+		Login  LoginID
+		Action string
+	}
 
 	// Report puts a line into the log; Login may be 0.
 	Report struct {
@@ -144,7 +156,9 @@ func (StartWorker) action()  {}
 func (Tell) action()         {}
 func (StopWorker) action()   {}
 func (StartLocal) action()   {}
+func (RunProgram) action()   {}
 func (StopLocal) action()    {}
+func (SwitchOff) action()    {}
 func (Report) action()       {}
 func (Announce) action()     {}
 func (Exit) action()         {}

@@ -1,12 +1,18 @@
 package login
 
-import "goldm/ldm/wire"
+import (
+	"fmt"
+	"slices"
+
+	"goldm/ldm/wire"
+)
 
 // prepare has the client made ready for the login's session while the greeter
 // leaves the screen.
 func (m *Machine) prepare() {
 	m.locals[m.login], m.prepared, m.told = true, false, false
-	m.do(StartLocal{Login: m.login, User: m.user})
+	m.logout, m.ignored = "", 0
+	m.do(StartLocal{Login: m.login, User: m.user, Language: m.start.Language})
 }
 
 func (m *Machine) localUp(id LoginID, sound *wire.Sound) {
@@ -31,5 +37,41 @@ func (m *Machine) dismiss() {
 	m.do(StopWorker{Login: m.login})
 	if m.locals[m.login] {
 		m.do(StopLocal{Login: m.login})
+	}
+}
+
+// maxIgnored bounds the lines about messages that came out of turn.
+const maxIgnored = 20
+
+// ignore passes over a message that does not fit: the session may have been
+// ended while it was on its way.
+func (m *Machine) ignore(what string) {
+	if m.ignored++; m.ignored <= maxIgnored {
+		m.do(Report{Login: m.login, Bad: true, Text: "the worker was not heeded", Detail: what})
+	}
+}
+
+// inSession reports whether the worker was told to start a session.
+func (m *Machine) inSession() bool { return m.state == running && m.told }
+
+// run has a program run for the session. Whether it may is not decided here.
+func (m *Machine) run(r *wire.Run) {
+	if !m.inSession() {
+		m.ignore("a program out of turn")
+		return
+	}
+	m.do(RunProgram{Login: m.login, Run: r})
+}
+
+// atLogout keeps in mind what the session wants at its end; the last word counts,
+// an empty one takes it back.
+func (m *Machine) atLogout(a *wire.LogoutAction) {
+	switch {
+	case !m.inSession():
+		m.ignore("a logout's action out of turn")
+	case a.Action != "" && !slices.Contains(m.config.LogoutActions, a.Action):
+		m.ignore(fmt.Sprintf("the logout's action %.20q is not one of LDM_LOGOUT_ACTION", a.Action))
+	default:
+		m.logout = a.Action
 	}
 }

@@ -49,6 +49,9 @@ type Config struct {
 	Guest     *Account // logs in whoever asks; nil for nobody
 	Timeout   int      // seconds of quiet before either logs in by itself
 
+	Apps          *wire.Apps // what of the client a session may use; nil for nothing
+	LogoutActions []string   // what it may ask for at its end: wire.Halt, wire.Reboot
+
 	Notices []string // for the greeter's details
 }
 
@@ -72,9 +75,12 @@ type Machine struct {
 	begun    bool   // the session has started
 	lost     string // why the login that was ready is not any more
 
-	user     string // who logs in, as typed
-	prepared bool   // the client is ready for the session
-	told     bool   // the worker was told to start it
+	user     string     // who logs in, as typed
+	prepared bool       // the client is ready for the session
+	told     bool       // the worker was told to start it
+	logout   string     // what it asked for at its end
+	ignored  int        // messages of the worker that came out of turn
+	leave    *SwitchOff // what is to be done when it is gone; nil for nothing
 
 	account  *Account // in whose name the login is; nil for a person
 	answered bool     // its password was given
@@ -214,10 +220,17 @@ func (m *Machine) end() {
 }
 
 // wind goes down in order: the session first, so that it can say goodbye to the
-// server, then the greeter, then the X server under them.
+// server, then the greeter, then the X server under them. What a session wanted
+// at its end comes once nothing of it is left.
 func (m *Machine) wind() {
+	if len(m.dying) > 0 || len(m.locals) > 0 {
+		return
+	}
+	if m.leave != nil && !m.down {
+		m.do(*m.leave)
+	}
+	m.leave = nil
 	switch {
-	case len(m.dying) > 0 || len(m.locals) > 0:
 	case m.greeter.alive:
 		m.stop(&m.greeter, StopGreeter{})
 	case m.x.alive:

@@ -117,6 +117,7 @@ func (m *Machine) begin(c ConnID, r *greetd.StartSession) {
 	m.start = wire.Start{
 		Session:  cmp.Or(m.config.ForceSession, chosen, m.config.Session),
 		Language: cmp.Or(m.config.ForceLanguage, language(r.Env), m.config.Language),
+		Apps:     m.config.Apps,
 	}
 	m.state = leaving
 	m.reply(&greetd.Success{})

@@ -97,6 +97,10 @@ func configure(t *testing.T, c *Config, line string) {
 		c.Guest = &Account{User: "guest", Password: "guest", Servers: []string{"kiosk"}}
 	case "timeout":
 		c.Timeout, _ = strconv.Atoi(value)
+	case "apps":
+		c.Apps = &wire.Apps{Menu: true, URLs: strings.Fields(value)}
+	case "logout":
+		c.LogoutActions = strings.Fields(value)
 	case "users":
 		c.Users = strings.Fields(value)
 	default:
@@ -154,6 +158,7 @@ func message(t *testing.T, line string) wire.Message {
 	m := map[string]wire.Message{
 		"progress": new(wire.Progress), "question": new(wire.Question), "authenticated": new(wire.Authenticated),
 		"failed": new(wire.Failed), "started": new(wire.Started), "ended": new(wire.Ended), "login": new(wire.Login), "servers": new(wire.Servers),
+		"run": new(wire.Run), "logout": new(wire.LogoutAction),
 	}[name]
 	if fields == "" {
 		fields = "{}"
@@ -192,7 +197,11 @@ func show(t *testing.T, a Action) string {
 	case StopWorker:
 		return fmt.Sprintf("stop-worker %d", a.Login)
 	case StartLocal:
-		return fmt.Sprintf("start-local %d %q", a.Login, a.User)
+		return strings.TrimSpace(fmt.Sprintf("start-local %d %q %s", a.Login, a.User, a.Language))
+	case RunProgram:
+		return fmt.Sprintf("run-program %d %d %q", a.Login, a.Run.ID, a.Run.Args)
+	case SwitchOff:
+		return fmt.Sprintf("switch-off %d %s", a.Login, a.Action)
 	case StopLocal:
 		return fmt.Sprintf("stop-local %d", a.Login)
 	case Report:

@@ -28,6 +28,10 @@ func (m *Machine) fromWorker(id LoginID, message wire.Message) {
 		m.started()
 	case *wire.Ended:
 		m.ended(message)
+	case *wire.Run:
+		m.run(message)
+	case *wire.LogoutAction:
+		m.atLogout(message)
 	default:
 		m.violation(fmt.Sprintf("%T", message))
 	}
@@ -112,6 +116,9 @@ func (m *Machine) ended(e *wire.Ended) {
 		m.stumbles = 0
 	} else {
 		m.stumbled()
+	}
+	if m.logout != "" {
+		m.leave = &SwitchOff{Login: m.login, Action: m.logout}
 	}
 	m.finish(harmless(e.Sentence))
 }

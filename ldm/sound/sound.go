@@ -78,6 +78,9 @@ func Start(c Config) (*Sound, error) {
 	return s, nil
 }
 
+// CookieFile holds the cookie, for the room's user to read.
+func (s *Sound) CookieFile() string { return s.config.path(cookieFile) }
+
 // Stop ends the daemon and waits for its end.
 func (s *Sound) Stop() {
 	s.cancel()
@@ -100,7 +103,7 @@ func (s *Sound) listen() error {
 }
 
 // writeFiles writes the configuration, for everybody to read, and the cookie,
-// for the daemon alone.
+// for the daemon and the room's programs alone.
 func (s *Sound) writeFiles() error {
 	c := &s.config
 	if err := os.Mkdir(c.path(configDir), 0o755); err != nil {
