@@ -14,11 +14,10 @@ import (
 	"goldm/internal/desktopentry"
 )
 
-// The folders of what Collect returns: a server puts the first two at the front and
-// at the end of XDG_DATA_DIRS, the third at the front of XDG_CONFIG_DIRS.
+// The folders of what Collect returns: of one as XDG_DATA_DIRS lists, and of one as
+// XDG_CONFIG_DIRS does.
 const (
-	first  = "first"
-	last   = "last"
+	share  = "share"
 	config = "config"
 )
 
@@ -118,7 +117,7 @@ func (c *collector) addProgram(id, source string) error {
 		return err
 	}
 	if file.Group(desktopentry.Entry).Bool("X-LTSP-NoChange") {
-		return c.add(path.Join(first, "applications", id+suffix), raw)
+		return c.add(path.Join(share, "applications", id+suffix), raw)
 	}
 	if err := forMenus(file.Group(desktopentry.Entry)); err != nil {
 		return err
@@ -130,7 +129,7 @@ func (c *collector) addProgram(id, source string) error {
 	if len(c.Items) == 0 {
 		id = Prefix + id
 	}
-	if err := c.add(path.Join(first, "applications", id+suffix), entry.Bytes()); err != nil {
+	if err := c.add(path.Join(share, "applications", id+suffix), entry.Bytes()); err != nil {
 		return err
 	}
 	for _, mime := range entry.Group(desktopentry.Entry).List("MimeType") {
@@ -154,8 +153,7 @@ func forMenus(g *desktopentry.Group) error {
 	return nil
 }
 
-// addTypes says what the programs open, in the form of update-desktop-database(1). It goes
-// to the end, so that what the server's own programs open stays theirs.
+// addTypes says what the programs open, in the form of update-desktop-database(1).
 func (c *collector) addTypes() {
 	g := &desktopentry.Group{Name: "MIME Cache"}
 	for _, mime := range slices.Sorted(maps.Keys(c.types)) {
@@ -165,7 +163,7 @@ func (c *collector) addTypes() {
 		return
 	}
 	file := desktopentry.File{Groups: []*desktopentry.Group{g}}
-	if err := c.add(path.Join(last, "applications", "mimeinfo.cache"), file.Bytes()); err != nil {
+	if err := c.add(path.Join(share, "applications", "mimeinfo.cache"), file.Bytes()); err != nil {
 		c.log.Warn("the types of files that programs open are not told", "err", err)
 	}
 }

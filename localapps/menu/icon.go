@@ -55,7 +55,7 @@ func (c *collector) addIcon(name string) (string, error) {
 		sent = fmt.Sprintf("%s%s-%d", Prefix, stem(name), n)
 	}
 	folder := sizeOf(found, data)
-	if err := c.add(path.Join(first, "icons/hicolor", folder, "apps", sent+strings.ToLower(filepath.Ext(found))), data); err != nil {
+	if err := c.add(path.Join(share, "icons/hicolor", folder, "apps", sent+strings.ToLower(filepath.Ext(found))), data); err != nil {
 		return "", err
 	}
 	c.iconSize += len(data)
@@ -65,7 +65,7 @@ func (c *collector) addIcon(name string) (string, error) {
 // sent tells whether an icon of that name goes along already.
 func (c *collector) sent(name string) bool {
 	return slices.ContainsFunc(c.files, func(f bundle.File) bool {
-		return strings.HasPrefix(f.Path, first+"/icons/") && stem(f.Path) == name
+		return strings.HasPrefix(f.Path, share+"/icons/") && stem(f.Path) == name
 	})
 }
 

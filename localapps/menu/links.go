@@ -34,7 +34,7 @@ func (c *collector) addLinks() {
 		g.Set("NoDisplay", "true")
 		g.Lines = append(g.Lines, desktopentry.Line{Key: "MimeType", Value: mime + ";"})
 		id := Prefix + "url-" + scheme + suffix
-		if err := c.add(path.Join(first, "applications", id), entry.Bytes()); err != nil {
+		if err := c.add(path.Join(share, "applications", id), entry.Bytes()); err != nil {
 			c.log.Warn("links do not open on the client", "scheme", scheme, "err", err)
 			continue
 		}

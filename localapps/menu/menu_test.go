@@ -116,7 +116,7 @@ func TestEntry(t *testing.T) {
 	c.write("share/icons/hicolor/48x48/apps/edit.png", picture(48, 48))
 	source := filepath.Join(c.root, "share/applications/edit.desktop")
 	want := map[string]string{
-		"first/applications/ltsp-local-edit.desktop": `[Desktop Entry]
+		"share/applications/ltsp-local-edit.desktop": `[Desktop Entry]
 Version=1.5
 Type=Application
 Name=Editor
@@ -141,8 +141,8 @@ Name[de]=Neu
 Icon=new-file
 Exec=ltsp-localapps edit --new "\\$HOME/a b"
 `,
-		"first/icons/hicolor/48x48/apps/ltsp-local-edit.png": picture(48, 48),
-		"last/applications/mimeinfo.cache": `[MIME Cache]
+		"share/icons/hicolor/48x48/apps/ltsp-local-edit.png": picture(48, 48),
+		"share/applications/mimeinfo.cache": `[MIME Cache]
 text/html=ltsp-local-edit.desktop;
 text/plain=ltsp-local-edit.desktop;
 `,
@@ -154,7 +154,7 @@ text/plain=ltsp-local-edit.desktop;
 		t.Errorf("without a menu: %v", got)
 	}
 	named := c.collect(Config{Menu: true, Items: []string{"edit", "unknown"}})
-	if _, ok := named["first/applications/edit.desktop"]; !ok || len(named) != 3 || !strings.Contains(c.log.String(), "id=unknown") {
+	if _, ok := named["share/applications/edit.desktop"]; !ok || len(named) != 3 || !strings.Contains(c.log.String(), "id=unknown") {
 		t.Errorf("with a list: %v\n%s", named, c.log.String())
 	}
 }
@@ -162,7 +162,7 @@ text/plain=ltsp-local-edit.desktop;
 // entryOf returns the entry of an id.
 func entryOf(t *testing.T, files map[string]string, id string) *desktopentry.Group {
 	t.Helper()
-	text, ok := files["first/applications/"+id+".desktop"]
+	text, ok := files["share/applications/"+id+".desktop"]
 	if !ok {
 		t.Fatalf("no %s in %v", id, files)
 	}
@@ -211,7 +211,7 @@ func names(files map[string]string) string {
 	var found []string
 	for _, f := range []string{"a", "b", "c", "kde-b", "terminal", "path"} {
 		for _, id := range []string{f, Prefix + f} {
-			if _, ok := files["first/applications/"+id+".desktop"]; ok {
+			if _, ok := files["share/applications/"+id+".desktop"]; ok {
 				found = append(found, id)
 			}
 		}
@@ -258,7 +258,7 @@ func TestUnchanged(t *testing.T) {
 	const text = "[Desktop Entry]\nType=Application\nName=Firefox on the server\nExec=firefox\nX-LTSP-NoChange=true\nNoDisplay=true\n# comment\n"
 	c := newClient(t)
 	c.write("share/applications/firefox.desktop", text)
-	want := map[string]string{"first/applications/firefox.desktop": text}
+	want := map[string]string{"share/applications/firefox.desktop": text}
 	if d := cmp.Diff(want, c.collect(Config{Menu: true})); d != "" {
 		t.Error(d)
 	}
@@ -301,7 +301,7 @@ func TestIcons(t *testing.T) {
 		got, want := entryOf(t, files, fmt.Sprintf("ltsp-local-a%02d", i)).Get("Icon"), icon
 		if sent := icons[icon]; sent != "" {
 			want = stem(sent)
-			if _, ok := files["first/icons/hicolor/"+sent]; !ok {
+			if _, ok := files["share/icons/hicolor/"+sent]; !ok {
 				t.Errorf("%s: no %s", icon, sent)
 			}
 		}
@@ -331,11 +331,11 @@ func TestBounds(t *testing.T) {
 	files := c.collect(Config{Menu: true})
 	for name, data := range files {
 		size += len(data)
-		if strings.HasPrefix(name, "first/icons/") {
+		if strings.HasPrefix(name, "share/icons/") {
 			icons += len(data)
 		}
 	}
-	if icons > maxIcons || icons < maxIcons/2 || size > bundle.MaxSize || size < bundle.MaxSize*3/4 || files["first/applications/ltsp-local-large.desktop"] != "" {
+	if icons > maxIcons || icons < maxIcons/2 || size > bundle.MaxSize || size < bundle.MaxSize*3/4 || files["share/applications/ltsp-local-large.desktop"] != "" {
 		t.Errorf("%d files of %d bytes, %d of icons", len(files), size, icons)
 	}
 }

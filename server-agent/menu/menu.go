@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"goldm/internal/bundle"
@@ -13,10 +12,16 @@ import (
 
 // The folders of a menu: the first two go to the front and the end of XDG_DATA_DIRS, the
 // third to the front of XDG_CONFIG_DIRS.
+//
+// At the front is what takes the place of the server's entries. The rest is at the end, so
+// that what the server's own programs open stays theirs: of programs that open
+// a type, desktops prefer those of the first folder, and that folder is where an entry is.
 const (
 	first  = "first"
 	last   = "last"
 	config = "config"
+
+	share = "share" // what the client calls the first two
 )
 
 // Menu is the entries of the client's programs for a session. A nil *Menu is that of
@@ -53,20 +58,19 @@ func Write(dir string, packed []byte, env []string) (*Menu, error) {
 		return nil, err
 	}
 	for _, f := range files {
-		if err := write(dir, tell(f, env)); err != nil {
+		if top, _, below := strings.Cut(f.Path, "/"); !below || top != share && top != config {
+			return nil, fmt.Errorf("menu: file %.200q", f.Path)
+		}
+		f = place(f, env)
+		if err := write(filepath.Join(dir, f.Path), f.Data); err != nil {
 			return nil, err
 		}
 	}
 	return &Menu{dir}, nil
 }
 
-// write writes a file of the bundle, whose path has been checked there.
-func write(dir string, f bundle.File) error {
-	top, _, below := strings.Cut(f.Path, "/")
-	if !below || !slices.Contains([]string{first, last, config}, top) {
-		return fmt.Errorf("menu: file %.200q", f.Path)
-	}
-	path := filepath.Join(dir, f.Path)
+// write writes a file that must not be there yet.
+func write(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func write(dir string, f bundle.File) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(f.Data)
+	_, err = file.Write(data)
 	return errors.Join(err, file.Close())
 }
 

@@ -45,7 +45,7 @@ func environ(t *testing.T, m *Menu, env ...string) string {
 
 func TestEnvironment(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "menu")
-	m, err := Write(dir, pack(t, file("first/applications/x.desktop", ""), file("config/mimeapps.list", "")), nil)
+	m, err := Write(dir, pack(t, file("share/icons/x.png", ""), file("config/mimeapps.list", "")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestEnvironment(t *testing.T) {
 		t.Error(d)
 	}
 
-	m, err = Write(dir+"2", pack(t, file("first/applications/x.desktop", "")), nil)
+	m, err = Write(dir+"2", pack(t, file("share/icons/x.png", "")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestEnvironment(t *testing.T) {
 // All is the user's alone.
 func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "menu")
-	if _, err := Write(dir, pack(t, file("first/icons/hicolor/48x48/apps/x.png", "picture")), nil); err != nil {
+	if _, err := Write(dir, pack(t, file("share/icons/hicolor/48x48/apps/x.png", "picture")), nil); err != nil {
 		t.Fatal(err)
 	}
 	err := filepath.Walk(dir, func(path string, info fs.FileInfo, err error) error {
@@ -89,28 +89,28 @@ func TestModes(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "first/icons/hicolor/48x48/apps/x.png")); string(data) != "picture" {
+	if data, err := os.ReadFile(filepath.Join(dir, "last/icons/hicolor/48x48/apps/x.png")); string(data) != "picture" {
 		t.Errorf("%q, %v", data, err)
 	}
 }
 
 func TestBadMenus(t *testing.T) {
 	dir := t.TempDir()
-	good := pack(t, file("first/x", ""))
+	good := pack(t, file("share/x", ""))
 	for name, try := range map[string]struct {
 		dir    string
 		packed []byte
 	}{
 		"no bundle":         {dir + "/a", []byte("x")},
 		"another folder":    {dir + "/b", pack(t, file("bin/sh", ""))},
-		"no folder":         {dir + "/c", pack(t, file("first", ""))},
-		"a file, a folder":  {dir + "/d", pack(t, file("first/x", ""), file("first/x/y", ""))},
-		"a folder, a file":  {dir + "/e", pack(t, file("first/x/y", ""), file("first/x", ""))},
+		"no folder":         {dir + "/c", pack(t, file("share", ""))},
+		"a file, a folder":  {dir + "/d", pack(t, file("share/x", ""), file("share/x/y", ""))},
+		"a folder, a file":  {dir + "/e", pack(t, file("share/x/y", ""), file("share/x", ""))},
 		"there already":     {dir, good},
 		"relative":          {"x", good},
 		"a list":            {dir + "/a:b", good},
 		"under no folder":   {dir + "/f/g", good},
-		"one of two folder": {dir + "/h", pack(t, file("last/x", ""), file("lost/x", ""))},
+		"one of two folder": {dir + "/h", pack(t, file("share/x", ""), file("lost/x", ""))},
 	} {
 		if m, err := Write(try.dir, try.packed, nil); err == nil {
 			t.Errorf("%s: %v", name, m)
@@ -118,7 +118,7 @@ func TestBadMenus(t *testing.T) {
 	}
 }
 
-func TestTwins(t *testing.T) {
+func TestPlaces(t *testing.T) {
 	home, share := t.TempDir(), t.TempDir()
 	for _, path := range []string{home + "/.local/share/applications/own.desktop", share + "/applications/fox.desktop", share + "/applications/kde/org-x.desktop"} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -131,21 +131,25 @@ func TestTwins(t *testing.T) {
 	env := []string{"HOME=" + home, "XDG_DATA_DIRS=/nonexistent:" + share}
 	const entry = "[Desktop Entry]\nName=Fox\nName[de]=Fuchs\nExec=fox\n\n[Desktop Action new]\nName=New\n"
 	const twin = "[Desktop Entry]\nName=Fox (this computer)\nName[de]=Fuchs (this computer)\nExec=fox\n\n[Desktop Action new]\nName=New\n"
-	for path, want := range map[string]string{
-		"first/applications/ltsp-local-fox.desktop":       twin,
-		"first/applications/ltsp-local-kde-org-x.desktop": twin,
-		"first/applications/ltsp-local-own.desktop":       twin,
-		"first/applications/ltsp-local-wolf.desktop":      entry,
-		"first/applications/fox.desktop":                  entry, // takes its place
-		"first/applications/ltsp-local-fox":               entry,
-		"last/applications/ltsp-local-fox.desktop":        entry,
+	for path, want := range map[string]bundle.File{
+		"share/applications/ltsp-local-fox.desktop":       file("last/applications/ltsp-local-fox.desktop", twin),
+		"share/applications/ltsp-local-kde-org-x.desktop": file("last/applications/ltsp-local-kde-org-x.desktop", twin),
+		"share/applications/ltsp-local-own.desktop":       file("last/applications/ltsp-local-own.desktop", twin),
+		"share/applications/ltsp-local-wolf.desktop":      file("last/applications/ltsp-local-wolf.desktop", entry),
+		"share/applications/fox.desktop":                  file("first/applications/fox.desktop", entry),
+		"share/applications/kde-org-x.desktop":            file("first/applications/kde-org-x.desktop", entry),
+		"share/applications/wolf.desktop":                 file("last/applications/wolf.desktop", entry),
+		"share/applications/ltsp-local-fox":               file("last/applications/ltsp-local-fox", entry),
+		"share/applications/mimeinfo.cache":               file("last/applications/mimeinfo.cache", entry),
+		"share/icons/fox.desktop":                         file("last/icons/fox.desktop", entry),
+		"config/applications/ltsp-local-fox.desktop":      file("config/applications/ltsp-local-fox.desktop", entry),
 	} {
-		if got := string(tell(file(path, entry), env).Data); got != want {
-			t.Errorf("%s:\n%s", path, got)
+		if d := cmp.Diff(want, place(file(path, entry), env)); d != "" {
+			t.Errorf("%s: %s", path, d)
 		}
 	}
 	for _, bad := range []string{"", "\x00", "no entry"} {
-		if got := string(tell(file("first/applications/ltsp-local-fox.desktop", bad), env).Data); got != bad {
+		if got := string(tell([]byte(bad))); got != bad {
 			t.Errorf("%q became %q", bad, got)
 		}
 	}
@@ -170,7 +174,7 @@ func TestInbox(t *testing.T) {
 
 // FuzzWrite writes what a client may send; nothing may come to lie outside.
 func FuzzWrite(f *testing.F) {
-	f.Add("first/applications/ltsp-local-x.desktop", []byte("[Desktop Entry]\nName=x\n"))
+	f.Add("share/applications/ltsp-local-x.desktop", []byte("[Desktop Entry]\nName=x\n"))
 	f.Add("../x", []byte{})
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
 		packed, err := bundle.Pack([]bundle.File{{Path: path, Data: data}})

@@ -12,24 +12,42 @@ import (
 )
 
 const (
-	prefix = first + "/applications/ltsp-local-"
-	suffix = ".desktop"
+	applications = "/applications/"
+	prefix       = "ltsp-local-" // of ids that no server has
+	suffix       = ".desktop"
 
 	// here follows the name of a program of the client that the server has too.
 	here = " (this computer)"
 )
 
-// tell tells a program of the client from the server's of the same id, so that a
-// menu has no two that look alike.
-func tell(f bundle.File, env []string) bundle.File {
-	id, ours := strings.CutPrefix(f.Path, prefix)
-	id, entry := strings.CutSuffix(id, suffix)
-	if !ours || !entry || !installed(id, env) {
+// place puts a file of the client's into one of our folders: an entry at the front if the
+// server has one of that id, whose place it takes.
+func place(f bundle.File, env []string) bundle.File {
+	below, ok := strings.CutPrefix(f.Path, share+"/")
+	if !ok {
 		return f
 	}
-	file, err := desktopentry.Parse(bytes.NewReader(f.Data))
-	if err != nil || file.Group(desktopentry.Entry) == nil {
+	f.Path = last + "/" + below
+	id, entry := strings.CutSuffix(strings.TrimPrefix("/"+below, applications), suffix)
+	if !entry || strings.Contains(id, "/") {
 		return f
+	}
+	if twin, beside := strings.CutPrefix(id, prefix); beside {
+		if installed(twin, env) {
+			f.Data = tell(f.Data)
+		}
+	} else if installed(id, env) {
+		f.Path = first + "/" + below
+	}
+	return f
+}
+
+// tell tells a program of the client from the server's of the same id, so that a
+// menu has no two that look alike.
+func tell(entry []byte) []byte {
+	file, err := desktopentry.Parse(bytes.NewReader(entry))
+	if err != nil || file.Group(desktopentry.Entry) == nil {
+		return entry
 	}
 	lines := file.Group(desktopentry.Entry).Lines
 	for i := range lines {
@@ -37,8 +55,7 @@ func tell(f bundle.File, env []string) bundle.File {
 			lines[i].Value += here
 		}
 	}
-	f.Data = file.Bytes()
-	return f
+	return file.Bytes()
 }
 
 // installed tells whether the server has a desktop file of that id. A dash in the id

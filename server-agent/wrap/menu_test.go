@@ -16,7 +16,7 @@ import (
 const tellMenu = `
 echo "menu:$XDG_DATA_DIRS"
 echo "menu:$XDG_CONFIG_DIRS"
-for file in ${XDG_DATA_DIRS%%:*}/applications/*.desktop; do echo "menu:$(cat $file)"; done
+for file in ${XDG_DATA_DIRS##*:}/applications/*.desktop; do echo "menu:$(cat $file)"; done
 `
 
 // sendMenu sends a menu in small parts, with a ping between them.
@@ -46,7 +46,7 @@ func TestMenu(t *testing.T) {
 	r.write(".profile", "export XDG_DATA_DIRS=/opt/share\n", 0o644)
 	r.run()
 	r.hello()
-	r.sendMenu(bundle.File{Path: "first/applications/x.desktop", Data: []byte("entry")},
+	r.sendMenu(bundle.File{Path: "share/applications/x.desktop", Data: []byte("entry")},
 		bundle.File{Path: "config/mimeapps.list", Data: []byte("[Default Applications]\n")})
 	r.expect(&agentwire.Pong{})
 	r.expect(&agentwire.Started{})
