@@ -119,7 +119,7 @@ func (s *Seat) loginConfig() login.Config {
 		Hostname: s.Client.Hostname, Servers: set.Servers,
 		Session: set.Session, ForceSession: set.ForceSession,
 		Language: set.Language, ForceLanguage: set.ForceLanguage,
-		Users: set.Users, Timeout: set.LoginTimeout, LogoutActions: set.LogoutActions,
+		Users: set.Users, OneSession: set.OneSession(), Timeout: set.LoginTimeout, LogoutActions: set.LogoutActions,
 	}
 	if set.Autologin {
 		config.Automatic = &login.Account{User: set.Username, Password: set.Password}

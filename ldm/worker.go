@@ -133,6 +133,7 @@ func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 		ID: id, User: a.User, Servers: a.Servers,
 		KnownHosts: s.Settings.KnownHosts,
 		XSession:   s.Settings.XSession,
+		OneSession: a.OneSession,
 		Env: map[string]string{
 			"LTSP_CLIENT_HOSTNAME": s.Client.Hostname,
 			"LDM_USERNAME":         a.User,

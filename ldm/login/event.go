@@ -101,9 +101,10 @@ type (
 
 	// StartWorker starts the worker of a login.
 	StartWorker struct {
-		Login   LoginID
-		User    string
-		Servers []string
+		Login      LoginID
+		User       string
+		Servers    []string
+		OneSession string // see wire.Login
 	}
 	// Tell sends a message to a worker.
 	Tell struct {

@@ -45,6 +45,8 @@ type Config struct {
 
 	Users []string // who may log in; empty for everybody
 
+	OneSession string // what a login does about other sessions of the user; see wire.Login
+
 	Automatic *Account // logs in by itself; nil for nobody
 	Guest     *Account // logs in whoever asks; nil for nobody
 	Timeout   int      // seconds of quiet before either logs in by itself

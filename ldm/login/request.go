@@ -86,6 +86,10 @@ func (m *Machine) enter(c ConnID, progress bool, account *Account, start StartWo
 	m.owed, m.progress, m.begun, m.lost, m.notice = true, progress, false, "", ""
 	m.account, m.answered, m.texts = account, false, 0
 	m.user, start.Login = start.User, m.login
+	start.OneSession = m.config.OneSession
+	if account != nil && start.OneSession == wire.AskOthers {
+		start.OneSession = wire.EndOthers // nobody is there to be asked
+	}
 	m.do(start)
 }
 

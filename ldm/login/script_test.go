@@ -101,6 +101,8 @@ func configure(t *testing.T, c *Config, line string) {
 		c.Apps = &wire.Apps{Menu: true, URLs: strings.Fields(value)}
 	case "logout":
 		c.LogoutActions = strings.Fields(value)
+	case "one-session":
+		c.OneSession = value
 	case "users":
 		c.Users = strings.Fields(value)
 	default:
@@ -187,7 +189,7 @@ func show(t *testing.T, a Action) string {
 		}
 		return fmt.Sprintf("reply %d %s", a.Conn, frame.Bytes()[4:])
 	case StartWorker:
-		return fmt.Sprintf("start-worker %d %q %q", a.Login, a.User, a.Servers)
+		return strings.TrimSpace(fmt.Sprintf("start-worker %d %q %q %s", a.Login, a.User, a.Servers, a.OneSession))
 	case Tell:
 		text, err := json.Marshal(a.Message)
 		if err != nil {
