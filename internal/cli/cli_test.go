@@ -84,6 +84,24 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestEndAtOperand(t *testing.T) {
+	for args, want := range map[string][]string{
+		"--wait prog --wait -x": {"prog", "--wait", "-x"},
+		"prog":                  {"prog"},
+		"-- --wait":             {"--wait"},
+		"prog -- x":             {"prog", "--", "x"},
+		"--wait":                nil,
+	} {
+		flags := NewFlags("prog", "command", "")
+		flags.Bool("wait", false, "")
+		flags.EndAtOperand()
+		got, err := flags.Parse(strings.Fields(args))
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", args, err, d)
+		}
+	}
+}
+
 func TestParseMistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"--hots x":     "unknown option --hots; did you mean --host?",

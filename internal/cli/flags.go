@@ -16,6 +16,7 @@ type Flags struct {
 	name     string // of the command as typed, such as "ldm check"
 	operands string // what follows the options, for --help
 	about    string
+	command  bool // set by EndAtOperand
 }
 
 // NewFlags returns the options of the command name: none but --help and
@@ -26,10 +27,17 @@ func NewFlags(name, operands, about string) *Flags {
 	return &Flags{FlagSet: set, name: name, operands: operands, about: about}
 }
 
+// EndAtOperand makes Parse take no options after the first operand, which is
+// another command, whose options these are.
+func (f *Flags) EndAtOperand() { f.command = true }
+
 // Parse sets the options that args name and returns the operands. Main
 // prints the error, whether it is a mistake or the answer to --help.
 func (f *Flags) Parse(args []string) (operands []string, err error) {
 	for len(args) > 0 {
+		if f.command && len(operands) > 0 {
+			return append(operands, args...), nil
+		}
 		arg := args[0]
 		args = args[1:]
 		switch {
