@@ -180,10 +180,11 @@ func (a *Asker) hand(answer *stateRecord) {
 
 // Ask asks for a program and waits until it has Started, or with Wait until it has
 // Exited, or for the reason why not. It returns that last state; progress, unless it is
-// nil, hears those before it.
+// nil, hears those before it. A Dir or a Startup that makes no sense is left out.
 func (a *Asker) Ask(ctx context.Context, r Request, progress func(State)) (State, error) {
+	r.tidy()
 	if err := r.check(); err != nil {
-		return State{}, err
+		return State{}, &BadRequest{Reason: err.Error()}
 	}
 	id, states := a.expect()
 	defer a.expectNoMore(id)
@@ -248,7 +249,7 @@ func (a *Asker) send(ctx context.Context, id uint32, r Request) error {
 		Args: r.Args, Dir: r.Dir, Startup: r.Startup, Wait: r.Wait,
 	})
 	if err != nil {
-		return err
+		return &BadRequest{Reason: err.Error()}
 	}
 	for began := time.Now(); ; {
 		err = appendRecord(a.conn, a.mailbox, a.request, a.utf8Text, data).Check()

@@ -197,9 +197,9 @@ func TestRequestArrives(t *testing.T) {
 	if diff := cmp.Diff(want, first, cmpopts.IgnoreFields(Request{}, "ID")); diff != "" {
 		t.Error(diff)
 	}
-	s.ask(a, want, State{Name: Started})
-	if second := <-got; second.ID == first.ID {
-		t.Errorf("id %d twice", first.ID)
+	s.ask(a, Request{Args: want.Args, Dir: "home", Startup: "a\nb"}, State{Name: Started})
+	if second := <-got; second.ID == first.ID || second.Dir != "" || second.Startup != "" {
+		t.Errorf("after %+v %+v", first, second)
 	}
 }
 

@@ -56,6 +56,11 @@ const (
 	maxStartup = 255
 )
 
+// BadRequest is a request that nobody could meet.
+type BadRequest struct{ Reason string }
+
+func (e *BadRequest) Error() string { return e.Reason }
+
 // check says what is wrong with a request.
 func (r *Request) check() error {
 	if len(r.Args) == 0 || r.Args[0] == "" {
@@ -73,13 +78,28 @@ func (r *Request) check() error {
 		return fmt.Errorf("the command is longer than %d bytes", MaxArgs)
 	case len(r.Args) > maxWords:
 		return fmt.Errorf("the command has more than %d words", maxWords)
-	case r.Dir != "" && (!path.IsAbs(r.Dir) || len(r.Dir) > maxDir || !utf8.ValidString(r.Dir) || strings.ContainsRune(r.Dir, 0)):
+	case r.Dir != "" && !isDir(r.Dir):
 		return errors.New("the working directory is no absolute path")
-	case len(r.Startup) > maxStartup || strings.ContainsFunc(r.Startup, notInStartup):
+	case !isStartup(r.Startup):
 		return errors.New("the startup notification's id is none")
 	}
 	return nil
 }
 
-// notInStartup tells what has no place in an id: Startup Notification Protocol, 0.1.
-func notInStartup(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
+// tidy leaves out what is no more than a hint, where it makes no sense.
+func (r *Request) tidy() {
+	if !isDir(r.Dir) {
+		r.Dir = ""
+	}
+	if !isStartup(r.Startup) {
+		r.Startup = ""
+	}
+}
+
+func isDir(dir string) bool {
+	return path.IsAbs(dir) && len(dir) <= maxDir && utf8.ValidString(dir) && !strings.ContainsRune(dir, 0)
+}
+
+func isStartup(id string) bool {
+	return len(id) <= maxStartup && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+}

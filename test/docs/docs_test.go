@@ -16,6 +16,7 @@ func TestManPagesNameEveryOption(t *testing.T) {
 	pages := map[string][][]string{
 		"ldm.8":               {{"ldm", "run"}, {"ldm", "check"}},
 		"ldm-session.1":       {{"ldm-session"}},
+		"ltsp-localapps.1":    {{"ltsp-localapps"}},
 		"ltsp-server-agent.8": agentCommands(t),
 	}
 	listed := regexp.MustCompile(`(?m)^  (--?[a-z0-9][a-z0-9-]*)`)

@@ -21,6 +21,7 @@ var rules = []rule{
 	{packages: "goldm/cmd/ldm", never: []string{gtk, ssh, "goldm/session/...", "goldm/greeter/..."}},
 	{packages: "goldm/cmd/ldm-greeter", never: []string{ssh, "goldm/session/..."}},
 	{packages: "goldm/cmd/ltsp-server-agent", never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/cmd/ltsp-localapps", never: []string{gtk, ssh, "goldm/ldm/...", "goldm/session/..."}},
 	{packages: "goldm/cmd/...", never: []string{gtk}},
 
 	// The wire messages are leaves, since both sides import them.
