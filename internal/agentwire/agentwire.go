@@ -75,6 +75,10 @@ type Others struct {
 	List []Session `json:"list"`
 }
 
+// Drained says, as the last message of `session`, that the server takes no new
+// logins.
+type Drained struct{}
+
 // Session is another session of the user.
 type Session struct {
 	Client string    `json:"client"` // name of the client's host, or its address; empty where unknown
@@ -107,6 +111,7 @@ func (*Pong) messageType() string    { return "pong" }
 func (*Ended) messageType() string   { return "ended" }
 func (*Warning) messageType() string { return "warning" }
 func (*Others) messageType() string  { return "others" }
+func (*Drained) messageType() string { return "drained" }
 func (*Ping) messageType() string    { return "ping" }
 func (*End) messageType() string     { return "end" }
 func (*Menu) messageType() string    { return "menu" }
@@ -124,6 +129,8 @@ func newMessage(kind string) Message {
 		return new(Ended)
 	case "others":
 		return new(Others)
+	case "drained":
+		return new(Drained)
 	case "warning":
 		return new(Warning)
 	case "ping":

@@ -47,6 +47,7 @@ type End struct {
 	tail    tail
 	others  []agentwire.Session // that were in the way; to be read after Close
 	from    string              // where the session was ended from; likewise
+	drained bool                // the server takes no new logins; likewise
 
 	toProcess, fromProcess *io.PipeReader
 	toUs, fromUs           *io.PipeWriter
@@ -86,9 +87,8 @@ func (e *End) Agent() <-chan struct{} { return e.hello }
 // Complaints returns the last that the process wrote to its standard error.
 func (e *End) Complaints() string { return e.tail.String() }
 
-// Others returns, after Close, what the user's other sessions meant for this one:
-// those that were in its way, or the client of the one that ended it.
-func (e *End) Others() (inTheWay []agentwire.Session, from string) { return e.others, e.from }
+// Drained tells, after Close, that the server takes no new logins.
+func (e *End) Drained() bool { return e.drained }
 
 // listen reads what the process prints. Without an agent that is whatever the
 // desktop's programs print, and no business of ours.
@@ -118,6 +118,8 @@ func (e *End) listen() {
 			e.from = message.From
 		case *agentwire.Others:
 			e.others = message.List
+		case *agentwire.Drained:
+			e.drained = true
 		case *agentwire.Warning:
 			if strays++; strays <= maxStrayLines {
 				e.log.Warn("the server's agent warns", "text", text.Line(message.Text, maxTail))

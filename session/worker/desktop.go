@@ -58,7 +58,10 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	result := process.Wait()
 	end.Close()
 	ended := verdict(result, client.Server(), time.Since(began), end.Complaints())
-	ended.Sentence = cmp.Or(unwelcome(end.Others()), ended.Sentence)
+	ended.Sentence = cmp.Or(end.Unwelcome(), ended.Sentence)
+	if end.Drained() {
+		ended.Sentence = fmt.Sprintf("The server %s takes no new logins now. Choose another one, or try again later.", client.Server())
+	}
 	return w.ended(ctx, ended)
 }
 
