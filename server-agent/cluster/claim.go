@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -29,6 +28,17 @@ func (c *Cluster) Remove(id string) {
 	defer c.mu.Unlock()
 	if _, there := c.local[id]; there {
 		delete(c.local, id)
+		c.move()
+		c.tell()
+	}
+}
+
+// Leave says that a session of this server ends.
+func (c *Cluster) Leave(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l, there := c.local[id]; there && !l.Ending {
+		l.Ending = true
 		c.move()
 		c.tell()
 	}
@@ -170,7 +180,7 @@ func (c *Cluster) End(ctx context.Context, s Session, by string) error {
 		}
 		defer c.unask(s)
 	}
-	return c.gone(ctx, s)
+	return c.Gone(ctx, s)
 }
 
 // ask writes the request to end a session. One that this server has forgotten, after a
@@ -191,8 +201,8 @@ func (c *Cluster) unask(s Session) {
 	c.client.Delete(ctx, c.config.Prefix+endingKey(s.Server, s.ID)) // or else it goes with our lease
 }
 
-// gone waits until a session is not there any more.
-func (c *Cluster) gone(ctx context.Context, s Session) error {
+// Gone waits until a session is not there any more.
+func (c *Cluster) Gone(ctx context.Context, s Session) error {
 	there := func() (bool, <-chan struct{}) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -213,20 +223,6 @@ func (c *Cluster) gone(ctx context.Context, s Session) error {
 			return fmt.Errorf("the session on %s does not end: %w", s.Server, ctx.Err())
 		}
 	}
-}
-
-// Find returns a user's session by its ID and its server, which may be empty.
-func (c *Cluster) Find(user, server, id string) (Session, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := c.sessions()
-	i := slices.IndexFunc(all, func(s Session) bool {
-		return s.User == user && s.ID == id && (server == "" || s.Server == server)
-	})
-	if i < 0 {
-		return Session{}, false
-	}
-	return all[i], true
 }
 
 // Others returns a user's sessions but the one with an ID of this server.

@@ -51,6 +51,10 @@ type Session struct {
 	Server string    `json:"-"`      //
 	Client string    `json:"client"` // the name of the thin client
 	Began  time.Time `json:"began"`  // by the server's clock, for people to read
+
+	// Ending is set once the session ends: it is in nobody's way, but for those who wait
+	// until it has ended.
+	Ending bool `json:"ending,omitempty"`
 }
 
 // ending asks a server to end one of its sessions. The key has server and ID.

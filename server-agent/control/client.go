@@ -122,15 +122,15 @@ func (c *Client) Register(ctx context.Context, r Register) (*Registered, error) 
 	return as[*Registered](c.ask(ctx, &r))
 }
 
-// Sessions lists the sessions that the daemon knows: one's own, or as root all. The
+// Sessions lists the sessions on the other servers: one's own, or as root all. The
 // warning, where there is one, says why some may be missing.
 func (c *Client) Sessions(ctx context.Context) (all []sessions.Session, warning string, err error) {
 	return c.list(ctx, &listRequest{})
 }
 
-// Others lists one's own sessions on all servers, but the one with an ID.
-func (c *Client) Others(ctx context.Context, but string) (others []sessions.Session, warning string, err error) {
-	return c.list(ctx, &listRequest{Others: true, But: but})
+// Others lists one's own sessions on the other servers, but for those that end.
+func (c *Client) Others(ctx context.Context) (others []sessions.Session, warning string, err error) {
+	return c.list(ctx, &listRequest{Others: true})
 }
 
 func (c *Client) list(ctx context.Context, r *listRequest) (all []sessions.Session, warning string, err error) {
@@ -153,6 +153,14 @@ func (c *Client) list(ctx context.Context, r *listRequest) (all []sessions.Sessi
 // may be empty.
 func (c *Client) EndSession(ctx context.Context, server, id string) error {
 	_, err := c.ask(ctx, &endRequest{Server: server, ID: id})
+	return err
+}
+
+// Leave says that a session of one's own on this server has begun to end.
+func (c *Client) Leave(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	_, err := c.ask(ctx, &leaveRequest{ID: id})
 	return err
 }
 

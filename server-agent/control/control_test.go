@@ -18,7 +18,6 @@ import (
 
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
-	"goldm/server-agent/sessions"
 )
 
 // soon bounds the wait for what comes at once unless something is broken.
@@ -37,7 +36,6 @@ type daemon struct {
 	logins []string
 }
 
-// others is a user that is not the one of these tests.
 func start(t *testing.T) *daemon {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "control") // not t.TempDir, whose path may be too long for a socket
@@ -121,18 +119,12 @@ func (d *daemon) register(c *control.Client, r control.Register) *control.Regist
 	return answer
 }
 
-// list waits until the daemon lists the sessions with these IDs.
+// list waits until the daemon knows the sessions with these IDs.
 func (d *daemon) list(want ...string) {
 	d.t.Helper()
-	c := d.dial()
-	defer c.Close()
 	for end := time.Now().Add(soon); ; time.Sleep(10 * time.Millisecond) {
-		all, warning, err := c.Sessions(d.t.Context())
-		if err != nil || warning != "" {
-			d.t.Fatal(err, warning)
-		}
 		var got []string
-		for _, s := range all {
+		for _, s := range d.cluster.Sessions() {
 			got = append(got, s.ID)
 		}
 		if cmp.Equal(want, got) {
@@ -152,10 +144,12 @@ func TestRegister(t *testing.T) {
 	}
 	d.register(two, control.Register{ID: "2"})
 	d.list("1", "2")
-	others, _, err := two.Others(t.Context(), "2")
-	want := []sessions.Session{{ID: "1", User: "anna", Server: "here", Client: "station-07", Began: began}}
-	if d := cmp.Diff(want, others); d != "" || err != nil {
-		t.Errorf("%v %s", err, d)
+	want := cluster.Session{ID: "1", User: "anna", Server: "here", Client: "station-07", Began: began}
+	if d := cmp.Diff(want, d.cluster.Sessions()[0]); d != "" {
+		t.Error(d)
+	}
+	if others, warning, err := two.Others(t.Context()); len(others) > 0 || warning != "" || err != nil {
+		t.Errorf("on other servers: %v, %q, %v", others, warning, err) // there are none
 	}
 	one.Close() // killed, for all that the daemon knows
 	d.list("2")
@@ -187,6 +181,37 @@ func TestOneSession(t *testing.T) {
 	if answer := d.register(third, control.Register{ID: "3", One: true}); len(answer.Held) > 0 {
 		t.Errorf("%+v", answer)
 	}
+}
+
+// A session that ends is in nobody's way, but waited for.
+func TestLeave(t *testing.T) {
+	d := start(t)
+	first, second := d.dial(), d.dial()
+	d.register(first, control.Register{ID: "1", One: true})
+	if err := d.dial().Leave(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.dial().Leave(t.Context(), "2"); err == nil {
+		t.Error("one that is not there: no error")
+	}
+	answer := make(chan *control.Registered, 1)
+	go func() {
+		a, _ := second.Register(t.Context(), control.Register{ID: "2", One: true, Client: "station-08", Began: began})
+		answer <- a
+	}()
+	select {
+	case a := <-answer:
+		t.Errorf("it was not waited for: %+v", a)
+	case <-first.Ending():
+		t.Error("it was asked to end")
+	case <-time.After(100 * time.Millisecond): // nothing comes, as far as we wait
+	}
+	d.list("1")
+	first.Close()
+	if a := <-answer; a == nil || len(a.Held) > 0 {
+		t.Errorf("%+v", a)
+	}
+	d.list("2")
 }
 
 // Who goes while it waits for another session's end leaves nothing behind.

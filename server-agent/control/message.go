@@ -87,8 +87,10 @@ type Other struct {
 // The requests that need no more than their name, and the other answers.
 type (
 	listRequest struct {
-		Others bool   `json:"others,omitempty"` // only the own user's, but for
-		But    string `json:"but,omitempty"`    // this one
+		Others bool `json:"others,omitempty"` // only the own user's, but for those that end
+	}
+	leaveRequest struct {
+		ID string `json:"id"`
 	}
 	endRequest struct {
 		ID     string `json:"id"`
@@ -116,6 +118,7 @@ func (*Ending) messageType() string       { return "ending" }
 func (*Info) messageType() string         { return "state" }
 func (*listRequest) messageType() string  { return "sessions" }
 func (*endRequest) messageType() string   { return "end" }
+func (*leaveRequest) messageType() string { return "leave" }
 func (*drainRequest) messageType() string { return "drain" }
 func (*infoRequest) messageType() string  { return "info" }
 func (*list) messageType() string         { return "list" }
@@ -124,7 +127,7 @@ func (*done) messageType() string         { return "done" }
 func newMessage(kind string) message {
 	for _, m := range []message{
 		new(Register), new(Registered), new(Login), new(Ending), new(Info),
-		new(listRequest), new(endRequest), new(drainRequest), new(infoRequest), new(list), new(done),
+		new(listRequest), new(endRequest), new(leaveRequest), new(drainRequest), new(infoRequest), new(list), new(done),
 	} {
 		if m.messageType() == kind {
 			return m

@@ -127,6 +127,8 @@ func (p *peer) answer(ctx context.Context, m message) error {
 		return p.list(m)
 	case *endRequest:
 		return p.finish(p.end(ctx, m))
+	case *leaveRequest:
+		return p.finish(p.server.leaves(p, m.ID))
 	case *drainRequest:
 		return p.finish(p.drain(m.Drain))
 	case *infoRequest:
@@ -177,19 +179,27 @@ func (p *peer) claim(ctx context.Context, session cluster.Session, r *Register) 
 	defer cancel()
 	for {
 		held, warning, err := c.Claim(ctx, session)
-		if err != nil || len(held) == 0 || !r.Replace {
-			return &Registered{Held: local(held), Warning: warning}, err
+		stay := slices.DeleteFunc(slices.Clone(held), func(s cluster.Session) bool { return s.Ending })
+		if err != nil || len(held) == 0 || len(stay) > 0 && !r.Replace {
+			return &Registered{Held: local(stay), Warning: warning}, err
 		}
 		// Who is quicker than we are to take the place is asked to go in turn.
 		for _, other := range held {
-			end, cancel := context.WithTimeout(ctx, endLimit)
-			err := c.End(end, other, r.Client)
-			cancel()
-			if err != nil {
+			if err := outlive(ctx, c, other, r.Client); err != nil {
 				return nil, err
 			}
 		}
 	}
+}
+
+// outlive ends a session, if it does not end by itself, and waits for that.
+func outlive(ctx context.Context, c *cluster.Cluster, s cluster.Session, by string) error {
+	ctx, cancel := context.WithTimeout(ctx, endLimit)
+	defer cancel()
+	if s.Ending {
+		return c.Gone(ctx, s)
+	}
+	return c.End(ctx, s, by)
 }
 
 // local gives the cluster's sessions the form of this server's.
@@ -205,8 +215,8 @@ func local(list []cluster.Session) []sessions.Session {
 func (p *peer) list(m *listRequest) error {
 	all := p.server.cluster.Sessions()
 	all = slices.DeleteFunc(all, func(s cluster.Session) bool {
-		own := s.User == p.user && p.user != ""
-		return m.Others && (!own || s.ID == m.But) || !own && !p.mayAll()
+		own := s.User == p.user
+		return s.Server == p.server.config.Name || m.Others && (!own || s.Ending) || !own && !p.mayAll()
 	})
 	warning := ""
 	if state := p.server.cluster.State(); !state.Alone && !state.Reachable {

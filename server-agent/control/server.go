@@ -173,6 +173,18 @@ func (s *Server) reserve(p *peer, id string) error {
 	return nil
 }
 
+// leaves says that a session ends, which its user has on another connection.
+func (s *Server) leaves(p *peer, id string) error {
+	s.mu.Lock()
+	owner := s.sessions[id]
+	s.mu.Unlock()
+	if owner == nil || owner.uid != p.uid {
+		return fmt.Errorf("no session %.64q of yours", id)
+	}
+	s.cluster.Leave(id)
+	return nil
+}
+
 // release takes it back.
 func (s *Server) release(p *peer) {
 	s.mu.Lock()
