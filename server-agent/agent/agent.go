@@ -16,7 +16,10 @@ func Program() *cli.Program {
 			{Name: "session", Summary: "run a desktop for the client at standard input, and end all of it", Run: session},
 			{Name: "info", Summary: "print what this server tells its clients", Run: showInfo},
 			{Name: "serve", Summary: "tell clients what this server offers and how loaded it is", Run: serveClients},
-			{Name: "sessions", Summary: "list the sessions on this server", Run: listSessions},
+			{Name: "sessions", Summary: "list the sessions on this server and the others of its cluster", Run: listSessions},
+			{Name: "drain", Summary: "let no new logins in on this server", Run: drain},
+			{Name: "undrain", Summary: "let new logins in again", Run: undrain},
+			{Name: "check", Summary: "print the daemon's settings, and what is wrong with them", Run: check},
 			{Name: "host-keys", Summary: "print this server's host keys for its clients' known_hosts", Run: hostKeys},
 
 			// For internal use.

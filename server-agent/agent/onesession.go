@@ -2,17 +2,53 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/internal/cli"
+	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 )
 
 // entered is a session's place among the user's sessions.
 type entered struct {
-	lock io.Closer // nil for none
+	lock  io.Closer // nil for none
+	known *registration
+}
+
+// admit lets a session begin, unless the server is drained or another session of
+// the user is in the way: then it tells the client, and the error is the exit status.
+func admit(ctx context.Context, id, mode string, log *slog.Logger) (*entered, error) {
+	began := time.Now()
+	if !control.DrainedSince(control.DrainFile).IsZero() { // before others are ended for nothing
+		return nil, turnAway(&agentwire.Drained{}, control.Refused, began)
+	}
+	e, held, err := enter(ctx, id, mode, log)
+	if err != nil {
+		return nil, err
+	}
+	drained := false
+	if len(held) == 0 {
+		me := sessions.Session{ID: id, Client: sessions.Here(), Began: began}
+		e.known, held, drained = register(ctx, me, mode, log)
+	}
+	switch {
+	case drained:
+		return nil, turnAway(&agentwire.Drained{}, control.Refused, began)
+	case len(held) > 0:
+		return nil, turnAway(&agentwire.Others{List: told(held)}, control.Held, began)
+	}
+	return e, nil
+}
+
+// turnAway tells the client why there is no session.
+func turnAway(why agentwire.Message, result string, began time.Time) error {
+	countLogin(result, time.Since(began))
+	return errors.Join(agentwire.Write(os.Stdout, why), cli.Exit(statusHeld))
 }
 
 // enter makes room for a session as the client asked: where the user is to have one

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"goldm/internal/agentwire"
 	"goldm/internal/cli"
+	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/wrap"
 )
@@ -34,7 +36,7 @@ func session(ctx context.Context, args []string) error {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, sessions.IDVariable+"=") || strings.HasPrefix(entry, sessions.BeganVariable+"=")
 	})
-	env = append(env, sessions.IDVariable+"="+rand.Text(), sessions.BeganVariable+"="+time.Now().Format(time.RFC3339))
+	env = append(env, sessions.IDVariable+"="+rand.Text(), sessions.BeganVariable+"="+time.Now().Truncate(time.Millisecond).Format(time.RFC3339Nano))
 	err := syscall.Exec(self, slices.Concat([]string{sessions.Keeper, "keep"}, args), env)
 	return fmt.Errorf("become the session's keeper: %w", err)
 }
@@ -61,14 +63,12 @@ func keep(ctx context.Context, args []string) error {
 	}
 	mode := os.Getenv(agentwire.OneSession)
 	cfg.Env = slices.DeleteFunc(cfg.Env, func(entry string) bool { return strings.HasPrefix(entry, agentwire.OneSession+"=") })
-	entered, held, err := enter(ctx, cfg.ID, mode, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	entered, err := admit(ctx, cfg.ID, mode, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}
-	if len(held) > 0 {
-		return errors.Join(agentwire.Write(os.Stdout, &agentwire.Others{List: told(held)}), cli.Exit(statusHeld))
-	}
-	cfg.Begun = entered.begun
+	defer entered.known.close()
+	cfg.Begun, cfg.Asked = entered.begun, entered.known.asked
 	status, err := wrap.Keep(ctx, cfg)
 	if killed, ok := errors.AsType[*wrap.Killed](err); ok {
 		killed.Die()
@@ -93,7 +93,20 @@ func desktop(ctx context.Context, args []string) error {
 	}
 	unix.CloseOnExec(keeperFD)
 	cfg.Keeper = os.NewFile(keeperFD, "keeper")
+	began, _ := time.Parse(time.RFC3339, os.Getenv(sessions.BeganVariable)) // the keeper set it
+	started := false
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	cfg.Started = func() {
+		started = true
+		took := time.Since(began)
+		telling.Go(func() { countLogin(control.Started, took) })
+	}
+	cfg.Ending = func() { telling.Go(func() { leave(cfg.ID) }) }
 	status, err := wrap.Run(ctx, cfg)
+	if !started {
+		countLogin(control.Failed, time.Since(began))
+	}
 	if err != nil {
 		return err
 	}

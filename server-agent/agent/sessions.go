@@ -5,18 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"goldm/internal/agentwire"
 	"goldm/internal/cli"
+	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 )
 
 // listSessions lists the sessions for people and programs.
 func listSessions(ctx context.Context, args []string) error {
 	flags := cli.NewFlags("ltsp-server-agent sessions", "",
-		"Lists the desktop sessions on this server: one's own, or as root all.")
+		"Lists the desktop sessions, on this server and on the others of its cluster: one's\n"+
+			"own, or as root all.")
 	asJSON := flags.Bool("json", false, "for programs")
 	if err := flags.NoOperands(args); err != nil {
 		return err
@@ -25,6 +28,8 @@ func listSessions(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	list = append(list, known(ctx, (*control.Client).Sessions)...)
+	slices.SortStableFunc(list, func(a, b sessions.Session) int { return a.Began.Compare(b.Began) })
 	if *asJSON {
 		if list == nil {
 			list = []sessions.Session{}
@@ -41,6 +46,28 @@ func listSessions(ctx context.Context, args []string) error {
 	return table.Flush()
 }
 
+// known asks the daemon for the sessions on other servers, if there is one. What it cannot tell is said on
+// standard error.
+func known(ctx context.Context, ask func(*control.Client, context.Context) ([]sessions.Session, string, error)) []sessions.Session {
+	client, err := control.Dial(ctx, control.Path)
+	if absent(err) {
+		return nil
+	}
+	warning := ""
+	var list []sessions.Session
+	if err == nil {
+		defer client.Close()
+		list, warning, err = ask(client, ctx)
+	}
+	if err != nil {
+		warning = "the server's daemon cannot be asked: " + err.Error()
+	}
+	if warning != "" {
+		fmt.Fprintln(os.Stderr, "ltsp-server-agent: sessions on other servers may be missing:", warning)
+	}
+	return list
+}
+
 // maxOthers bounds the sessions that a client is told of.
 const maxOthers = 5
 
@@ -55,6 +82,7 @@ func others(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	list = append(list, known(ctx, (*control.Client).Others)...)
 	return agentwire.Write(os.Stdout, &agentwire.Others{List: told(list)})
 }
 

@@ -35,6 +35,10 @@ type Config struct {
 	Out    io.Writer // to the client
 	Stderr io.Writer // for the log and what the desktop says before it has a log of its own
 
+	// Started is called when the desktop's first command runs, and Ending when the
+	// session begins to end; nil for nobody.
+	Started, Ending func()
+
 	// Keeper ends when the session's keeper has gone; nil for a session without.
 	Keeper *os.File
 
@@ -61,6 +65,9 @@ func Run(ctx context.Context, cfg Config) (status int, err error) {
 	s.log.Info("session ends", "reason", s.wait(ctx))
 	if err := sessions.MarkEnding(); err != nil {
 		s.log.Warn("the session still looks as if it stayed", "err", err)
+	}
+	if s.cfg.Ending != nil {
+		s.cfg.Ending()
 	}
 	s.sound.Stop()
 	s.brood.end()
@@ -142,6 +149,9 @@ func (s *session) start(ctx context.Context) error {
 		return err
 	}
 	s.say(&agentwire.Started{})
+	if s.cfg.Started != nil {
+		s.cfg.Started()
+	}
 	return nil
 }
 
