@@ -13,6 +13,7 @@ import (
 func (l *local) newApps(lang string) {
 	s := l.seat
 	config := apps.Config{Open: l.place, Language: cmp.Or(lang, language()), Log: l.log}
+	config.Home = func(ctx context.Context, place apps.Place) (apps.Home, error) { return l.mountHome(ctx, place) }
 	if s.Settings.Apps.On {
 		config.Policy = &apps.Policy{Allowed: s.Settings.Apps.Whitelist}
 	}

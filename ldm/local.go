@@ -23,8 +23,10 @@ import (
 // it starts with what there is.
 const localLimit = 2 * time.Second
 
-// roomLimit is how long a room may take: a program is worth more patience.
-const roomLimit = 15 * time.Second
+const (
+	roomLimit = 15 * time.Second // how long a room may take: a program is worth more patience
+	homeGrace = 3 * time.Second  // how long programs that end have their home
+)
 
 // local is what a login's session has on this client. The user and the room are
 // made for the sound, or for the first program.
@@ -207,7 +209,11 @@ func (l *local) close() error {
 		l.sound.Stop()
 	}
 	if l.room != nil {
+		// As long as programs may save what they have; then who waits for a server
+		// that hangs is better off without.
+		late := time.AfterFunc(homeGrace, l.apps.CloseHome)
 		l.room.Close()
+		late.Stop()
 	}
 	l.apps.Wait()
 	if l.said != nil {

@@ -28,9 +28,10 @@ type Config struct {
 	// Open makes the place for the programs. It is called once, for the first.
 	Open func(context.Context) (Place, error)
 
-	// Home mounts the home and returns its path in the room. It is called once,
-	// for the first program; nil for a home that is empty and goes with the room.
-	Home func(context.Context, Place) (string, error)
+	// Home mounts the home: for the first program, and again where it failed or
+	// was lost. An error may be a *failure.Failure, for who asked for the program.
+	// Nil for a home that is empty and goes with the room.
+	Home func(context.Context, Place) (Home, error)
 
 	Display  string // the seat's X display, such as ":0"
 	Cookie   []byte // its MIT-MAGIC-COOKIE-1
@@ -60,9 +61,11 @@ type Apps struct {
 
 	prepare sync.Once
 	place   *furnished // valid after prepare; nil where there is none
+	meet    sync.Once  // with the D-Bus session
 
 	mu     sync.Mutex
 	closed bool
+	home   *attempt            // the last one
 	open   map[uint32]struct{} // requests that have not had their last answer
 	tasks  sync.WaitGroup
 }
@@ -112,12 +115,23 @@ func (a *Apps) Stop() {
 	a.cancel()
 }
 
+// CloseHome takes the home away from programs that still use it.
+func (a *Apps) CloseHome() {
+	a.mu.Lock()
+	home := a.home
+	a.mu.Unlock()
+	if home != nil {
+		home.close()
+	}
+}
+
 // Wait waits until all is told about programs that have ended, and takes away
 // what they had beside the room.
 func (a *Apps) Wait() {
 	a.tasks.Wait()
+	a.CloseHome()
 	if a.place != nil {
-		a.place.close()
+		a.place.bus.close()
 	}
 }
 

@@ -12,9 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"goldm/internal/failure"
 	"goldm/internal/supervise"
 	"goldm/ldm/localuser"
 	"goldm/ldm/room"
@@ -198,28 +201,78 @@ func TestWhatProgramsHave(t *testing.T) {
 	}
 }
 
+// mounted is a home that is there until it is lost.
+type mounted struct {
+	lost   chan struct{}
+	closed int
+}
+
+func (m *mounted) Path() string          { return "/usr/share" }
+func (m *mounted) Env() []string         { return []string{"HOME=/usr/share", "XDG_CACHE_HOME=/tmp/.cache"} }
+func (m *mounted) Done() <-chan struct{} { return m.lost }
+func (m *mounted) Close()                { m.closed++ }
+
+// A home is mounted once, and again where that failed or it was lost.
 func TestMountedHome(t *testing.T) {
-	home := "/usr/share"
-	for name, tt := range map[string]struct {
-		err  error
-		want string
-	}{
-		"mounted": {nil, home},
-		"cannot":  {errors.New("no"), "/run/user/1300000000/home"},
-	} {
-		l := newLogin(t, func(c *Config) {
-			c.Home = func(_ context.Context, p Place) (string, error) {
-				if tt.err != nil {
-					return "", tt.err
-				}
-				return home, nil
+	var homes []*mounted
+	broken := true
+	l := newLogin(t, func(c *Config) {
+		c.Home = func(context.Context, Place) (Home, error) {
+			if broken {
+				return nil, failure.New(errors.New("no"), "The home is closed today.")
 			}
-		})
-		if got := l.said(1, "echo $HOME; pwd", nil); got != tt.want+"\n"+tt.want+"\n" {
-			t.Errorf("%s: got %q", name, got)
+			homes = append(homes, &mounted{lost: make(chan struct{})})
+			return homes[len(homes)-1], nil
 		}
-		l.close()
+	})
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"true"}}); r.State != wire.Faulty || r.Reason != "The home is closed today." {
+		t.Errorf("got %+v", r)
 	}
+	broken = false
+	const ask, want = "echo $HOME $XDG_CACHE_HOME; pwd", "/usr/share /tmp/.cache\n/usr/share\n"
+	for id := uint32(2); id < 4; id++ {
+		if got := l.said(id, ask, nil); got != want {
+			t.Errorf("got %q", got)
+		}
+	}
+	if len(homes) != 1 {
+		t.Fatalf("mounted %d times", len(homes))
+	}
+	close(homes[0].lost)
+	if got := l.said(4, ask, nil); got != want || len(homes) != 2 {
+		t.Errorf("got %q, mounted %d times", got, len(homes))
+	}
+	l.close()
+	if homes[0].closed != 1 || homes[1].closed != 1 {
+		t.Errorf("closed: %d, %d", homes[0].closed, homes[1].closed)
+	}
+}
+
+// Programs that come at once share one try.
+func TestOneTryForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, end := 0, make(chan struct{})
+		a := New(Config{Log: slog.New(slog.DiscardHandler), Home: func(context.Context, Place) (Home, error) {
+			tries++
+			<-end
+			return nil, errors.New("no")
+		}})
+		a.place = new(furnished)
+		var failed atomic.Int32
+		for range 10 {
+			go func() {
+				if _, err := a.haveHome(); err != nil {
+					failed.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		close(end)
+		synctest.Wait()
+		if tries != 1 || failed.Load() != 10 {
+			t.Errorf("%d tries, %d failed", tries, failed.Load())
+		}
+	})
 }
 
 func TestEnds(t *testing.T) {

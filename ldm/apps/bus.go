@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type bus struct {
 }
 
 // startBus starts the programs' D-Bus session, in the room.
-func startBus(f *furnished, log *slog.Logger, output *os.File) (*bus, error) {
+func startBus(f *furnished, home Home, log *slog.Logger, output *os.File) (*bus, error) {
 	if _, err := exec.LookPath(busProgram); err != nil {
 		return nil, err
 	}
@@ -48,8 +49,8 @@ func startBus(f *furnished, log *slog.Logger, output *os.File) (*bus, error) {
 		Name: busProgram, Log: log,
 		// dbus-daemon(1): "systemd:" takes the socket of sd_listen_fds(3).
 		Args:   []string{busProgram, "--session", "--address=systemd:", "--nofork", "--nopidfile"},
-		Env:    append(f.env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+path),
-		Groups: f.Groups, Network: true, Dirs: []string{f.home}, Output: output,
+		Env:    slices.Concat(f.env, home.Env(), []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + path}),
+		Groups: f.Groups, Network: true, Dirs: []string{home.Path()}, Output: output,
 	}
 	b.keeper.Go(func() { b.keep(ctx, f.Room, command, log) })
 	return b, nil

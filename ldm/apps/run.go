@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"goldm/internal/failure"
 	"goldm/internal/supervise"
 	"goldm/internal/text"
 	"goldm/ldm/room"
@@ -30,7 +31,13 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 	if a.place == nil {
 		return faulty("This client has no room for programs. The client's log says why.")
 	}
-	process, err := a.launch(path, run)
+	home, err := a.haveHome()
+	if err != nil {
+		a.log.Warn("a program has no home", "request", run.ID, "program", path, "cause", err)
+		return faulty(failure.Of(err).Sentence)
+	}
+	a.meet.Do(func() { a.furnishBus(home) })
+	process, err := a.launch(path, run, home)
 	if err != nil {
 		a.log.Warn("a program could not be started", "request", run.ID, "program", path, "cause", err)
 		return faulty("The program " + shown(filepath.Base(path)) + " could not be started. The client's log says why.")
@@ -52,16 +59,16 @@ func (a *Apps) allow(run *wire.Run) (string, *refusal) {
 	return a.config.Policy.find(run.Args[0])
 }
 
-func (a *Apps) launch(path string, run *wire.Run) (*supervise.Process, error) {
+func (a *Apps) launch(path string, run *wire.Run, home Home) (*supervise.Process, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, launchLimit)
 	defer cancel()
-	env := a.place.env
+	env := slices.Concat(a.place.env, home.Env())
 	if id := run.Startup; id != "" && len(id) <= maxStartup && !strings.ContainsRune(id, 0) {
-		env = append(slices.Clone(env), "DESKTOP_STARTUP_ID="+id)
+		env = append(env, "DESKTOP_STARTUP_ID="+id)
 	}
-	dirs := []string{a.place.home}
+	dirs := []string{home.Path()}
 	if filepath.IsAbs(run.Dir) && !strings.ContainsRune(run.Dir, 0) {
-		dirs = []string{run.Dir, a.place.home}
+		dirs = []string{run.Dir, home.Path()}
 	}
 	return a.place.Room.Launch(ctx, room.Command{
 		Name: filepath.Base(path), Log: a.log.With("request", run.ID),
