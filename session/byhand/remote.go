@@ -103,6 +103,10 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	if ctx.Err() != nil {
 		return failed(context.Cause(ctx))
 	}
+	end.Close()
+	if sentence := end.Unwelcome(); sentence != "" {
+		return failed(failure.New(process.Result(), "%s", sentence))
+	}
 	result := process.Result()
 	if said := text.Harmless(end.Complaints(), maxComplaints); result != nil && said != "" {
 		r.log.Warn("the desktop ended with an error", "said", said)

@@ -11,10 +11,10 @@ import (
 
 	"goldm/internal/agentwire"
 	"goldm/internal/failure"
-	"goldm/internal/text"
 	"goldm/ldm/wire"
 	"goldm/session"
 	"goldm/session/desktop"
+	"goldm/session/far"
 )
 
 // othersScript asks the server's agent for the user's other sessions. Where there is no agent
@@ -31,9 +31,6 @@ const (
 
 	// maxAsked is how often the question is asked where the answer is neither yes nor no.
 	maxAsked = 3
-
-	// maxClient bounds the name of a client in a sentence, in characters.
-	maxClient = 63
 )
 
 // admit lets a user in who has just logged in, unless another session of the
@@ -72,7 +69,7 @@ func (w *worker) oneSession(ctx context.Context, client *session.Client, mode st
 		return err
 	}
 	if !end {
-		return failure.Refuse(nil, "You stay logged in%s. Log out there first, or let that session be ended.", where(list))
+		return failure.Refuse(nil, "You stay logged in%s. Log out there first, or let that session be ended.", far.Where(list))
 	}
 	w.others = agentwire.EndOthers
 	return nil
@@ -122,7 +119,7 @@ func (w *worker) askToEnd(ctx context.Context, list []agentwire.Session) (bool, 
 	if len(list) > 1 {
 		those = "these sessions"
 	}
-	question := fmt.Sprintf("You are logged in%s. End %s? Type yes or no: ", where(list), those)
+	question := fmt.Sprintf("You are logged in%s. End %s? Type yes or no: ", far.Where(list), those)
 	for range maxAsked {
 		answer, err := w.question(ctx, wire.Visible, question)
 		if err != nil {
@@ -140,41 +137,4 @@ func (w *worker) askToEnd(ctx context.Context, list []agentwire.Session) (bool, 
 		}
 	}
 	return false, nil
-}
-
-// where says where and since when sessions are: " at station-07 since 09:12 and at …".
-// The names are a server's word.
-func where(list []agentwire.Session) string {
-	var places []string
-	for _, s := range list {
-		place := " at " + text.Line(s.Client, maxClient)
-		if s.Client == "" {
-			place = " on the server " + text.Line(s.Server, maxClient)
-		}
-		if !s.Began.IsZero() {
-			place += " since " + clock(s.Began, time.Now())
-		}
-		places = append(places, place)
-	}
-	return strings.Join(places, " and")
-}
-
-// clock says when something began, as a clock of the server's would show it. Where that is
-// another day, or one of the clocks is wrong, it says the day too.
-func clock(began, now time.Time) string {
-	if began.Format(time.DateOnly) == now.In(began.Location()).Format(time.DateOnly) {
-		return began.Format("15:04")
-	}
-	return began.Format("Mon 2 January, 15:04")
-}
-
-// unwelcome is the sentence for a session that another one was in the way of, or ended.
-func unwelcome(others []agentwire.Session, from string) string {
-	switch {
-	case len(others) > 0:
-		return fmt.Sprintf("You have logged in%s meanwhile, and can have one session only. Log in again.", where(others))
-	case from != "":
-		return fmt.Sprintf("Your session was ended from %s, where you logged in.", text.Line(from, maxClient))
-	}
-	return ""
 }
