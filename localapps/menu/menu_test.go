@@ -231,6 +231,10 @@ func TestWhichEntries(t *testing.T) {
 	c.write("share/applications/c.desktop", entry("a"))
 	c.write("local/applications/c.desktop", "[Desktop Entry]\nHidden=true\n")
 	c.write("share/applications/a.list", entry("a"))
+	if err := os.Symlink("a", filepath.Join(c.root, "bin/alternative")); err != nil {
+		t.Fatal(err)
+	}
+	c.write("share/applications/b.desktop", entry("alternative")+"NoDisplay=false\n")
 	if err := os.Symlink("/dev/zero", filepath.Join(c.root, "share/applications/zero.desktop")); err != nil {
 		t.Fatal(err)
 	}
@@ -238,11 +242,11 @@ func TestWhichEntries(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{}, "ltsp-local-a ltsp-local-kde-b ltsp-local-path"},
+		{Config{}, "ltsp-local-a ltsp-local-b ltsp-local-kde-b ltsp-local-path"},
 		{Config{Allowed: []string{"b"}}, "ltsp-local-kde-b ltsp-local-path"},
 		{Config{Allowed: []string{filepath.Join(c.root, "bin/a"), "none"}}, "ltsp-local-a"},
 		{Config{Items: []string{"kde-b", "terminal"}}, "kde-b"},
-		{Config{Items: []string{"../a", "", "b"}}, ""},
+		{Config{Items: []string{"../a", "", "c"}}, ""},
 	} {
 		tt.cfg.Menu = true
 		if got := names(c.collect(tt.cfg)); got != tt.want {

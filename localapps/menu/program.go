@@ -42,7 +42,8 @@ func (c *collector) mayRun(word string) error {
 		allowed = []string{filepath.Base(word)}
 	}
 	for _, a := range allowed {
-		if c.look(a) == wanted {
+		// A file may be several programs, or stand for another by an alternative's name.
+		if c.look(a) == wanted && filepath.Base(a) == filepath.Base(word) {
 			return nil
 		}
 	}
