@@ -11,7 +11,7 @@ import (
 // leaves the screen.
 func (m *Machine) prepare() {
 	m.locals[m.login], m.prepared, m.told = true, false, false
-	m.logout, m.ignored = "", 0
+	m.logout, m.ignored, m.orderly = "", 0, false
 	m.do(StartLocal{Login: m.login, User: m.user, Language: m.start.Language})
 }
 
@@ -34,9 +34,23 @@ func (m *Machine) launch() {
 // dismiss ends what belongs to the login: its worker and what was made ready.
 func (m *Machine) dismiss() {
 	m.dying[m.login] = true
-	m.do(StopWorker{Login: m.login})
-	if m.locals[m.login] {
-		m.do(StopLocal{Login: m.login})
+	if !m.locals[m.login] {
+		m.do(StopWorker{Login: m.login})
+		return
+	}
+	// A session that has ended in order has programs on the client that save what
+	// they have: to a home that needs the worker's connection.
+	if !m.orderly {
+		m.do(StopWorker{Login: m.login})
+	}
+	m.do(StopLocal{Login: m.login})
+}
+
+// localGone ends the worker that has waited for the client's programs.
+func (m *Machine) localGone(id LoginID) {
+	delete(m.locals, id)
+	if m.dying[id] {
+		m.do(StopWorker{Login: id}) // at the latest
 	}
 }
 

@@ -82,6 +82,7 @@ type Machine struct {
 	told     bool       // the worker was told to start it
 	logout   string     // what it asked for at its end
 	ignored  int        // messages of the worker that came out of turn
+	orderly  bool       // the worker has said that the session has ended
 	leave    *SwitchOff // what is to be done when it is gone; nil for nothing
 
 	account  *Account // in whose name the login is; nil for a person
@@ -137,7 +138,7 @@ func (m *Machine) Handle(e Event) []Action {
 	case LocalUp:
 		m.localUp(e.Login, e.Sound)
 	case LocalGone:
-		delete(m.locals, e.Login)
+		m.localGone(e.Login)
 	case Servers:
 		m.watched(e.List)
 	case Shutdown:

@@ -117,6 +117,7 @@ func (m *Machine) ended(e *wire.Ended) {
 	} else {
 		m.stumbled()
 	}
+	m.orderly = true
 	if m.logout != "" {
 		m.leave = &SwitchOff{Login: m.login, Action: m.logout}
 	}
