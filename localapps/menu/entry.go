@@ -86,7 +86,7 @@ func (c *collector) command(exec, icon, source string, inTerminal bool) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	command := []string{Asker}
+	command := []string{Asker, "--"}
 	if inTerminal {
 		if c.terminal == nil {
 			return nil, errors.New("no terminal to run it in")

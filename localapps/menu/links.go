@@ -148,7 +148,7 @@ func (c *collector) opener(source string) (*desktopentry.File, error) {
 func browserEntry(program string) *desktopentry.File {
 	g := &desktopentry.Group{Name: desktopentry.Entry}
 	for _, kv := range [][2]string{
-		{"Type", "Application"}, {"Name", "Web Browser"}, {"TryExec", Asker}, {"Exec", Asker + " " + program + " %u"},
+		{"Type", "Application"}, {"Name", "Web Browser"}, {"TryExec", Asker}, {"Exec", Asker + " -- " + program + " %u"},
 	} {
 		g.Set(kv[0], kv[1])
 	}

@@ -131,7 +131,7 @@ Categories=Utility;TextEditor;
 Keywords[de]=Text;
 OnlyShowIn=XFCE;
 Icon=ltsp-local-edit
-Exec=ltsp-localapps env "A=1 2" edit --title=%c --icon edit -caption ` + source + ` %F
+Exec=ltsp-localapps -- env "A=1 2" edit --title=%c --icon edit -caption ` + source + ` %F
 TryExec=ltsp-localapps
 Actions=new;
 
@@ -139,7 +139,7 @@ Actions=new;
 Name=New
 Name[de]=Neu
 Icon=new-file
-Exec=ltsp-localapps edit --new "\\$HOME/a b"
+Exec=ltsp-localapps -- edit --new "\\$HOME/a b"
 `,
 		"share/icons/hicolor/48x48/apps/ltsp-local-edit.png": picture(48, 48),
 		"share/applications/mimeinfo.cache": `[MIME Cache]
@@ -175,13 +175,13 @@ func entryOf(t *testing.T, files map[string]string, id string) *desktopentry.Gro
 
 func TestCommands(t *testing.T) {
 	for _, tt := range []struct{ exec, more, want string }{
-		{"edit", "", "ltsp-localapps edit"},
-		{"edit %U", "", "ltsp-localapps edit %U"},
-		{`edit %f`, "Terminal=true", "ltsp-localapps xterm -e edit %f"},
-		{`edit "two words" 100%% "" 'single "q"'`, "", `ltsp-localapps edit "two words" 100%% "" "single \"q\""`},
-		{`edit %i x%ix %d%D%n%N%v%m %z %`, "", "ltsp-localapps edit xx %%"},
-		{`edit %i`, "Icon=a%b", `ltsp-localapps edit --icon a%%b`},
-		{`edit "a;b" \\$x`, "", `ltsp-localapps edit "a;b" "\$x"`},
+		{"edit", "", "ltsp-localapps -- edit"},
+		{"edit %U", "", "ltsp-localapps -- edit %U"},
+		{`edit %f`, "Terminal=true", "ltsp-localapps -- xterm -e edit %f"},
+		{`edit "two words" 100%% "" 'single "q"'`, "", `ltsp-localapps -- edit "two words" 100%% "" "single \"q\""`},
+		{`edit %i x%ix %d%D%n%N%v%m %z %`, "", "ltsp-localapps -- edit xx %%"},
+		{`edit %i`, "Icon=a%b", `ltsp-localapps -- edit --icon a%%b`},
+		{`edit "a;b" \\$x`, "", `ltsp-localapps -- edit "a;b" "\$x"`},
 		{"", "", ""},
 		{"%U", "", ""},
 		{`edit "open`, "", ""},
@@ -253,7 +253,7 @@ func TestWhichEntries(t *testing.T) {
 			t.Errorf("%+v: %s, want %s\n%s", tt.cfg, got, tt.want, c.log.String())
 		}
 	}
-	if got := entryOf(t, c.collect(Config{Menu: true}), "ltsp-local-a").Get("Exec"); got != "ltsp-localapps a --local" {
+	if got := entryOf(t, c.collect(Config{Menu: true}), "ltsp-local-a").Get("Exec"); got != "ltsp-localapps -- a --local" {
 		t.Errorf("a is %s", got)
 	}
 }
@@ -357,7 +357,7 @@ func TestLinks(t *testing.T) {
 	c.write("xdg/mimeapps.list", "[Default Applications]\nx-scheme-handler/http=none.desktop;x;gone.desktop;fox.desktop;\n")
 	files := c.collect(Config{URLs: []string{"http", "https", "mailto", "tel", "../x"}})
 	for scheme, exec := range map[string]string{
-		"http": "ltsp-localapps fox --url %u", "https": "ltsp-localapps chrome %U", "mailto": "ltsp-localapps mail %u",
+		"http": "ltsp-localapps -- fox --url %u", "https": "ltsp-localapps -- chrome %U", "mailto": "ltsp-localapps -- mail %u",
 	} {
 		g := entryOf(t, files, "ltsp-local-url-"+scheme)
 		if got := g.Get("Exec"); got != exec {
@@ -380,7 +380,7 @@ x-scheme-handler/mailto=ltsp-local-url-mailto.desktop;
 
 	c = newClient(t, "x-www-browser")
 	files = c.collect(Config{URLs: []string{"http", "mailto"}})
-	if got := entryOf(t, files, "ltsp-local-url-http").Get("Exec"); got != "ltsp-localapps x-www-browser %u" || len(files) != 2 {
+	if got := entryOf(t, files, "ltsp-local-url-http").Get("Exec"); got != "ltsp-localapps -- x-www-browser %u" || len(files) != 2 {
 		t.Errorf("by the alternative: %v", files)
 	}
 	if files = newClient(t).collect(Config{URLs: []string{"http"}}); len(files) != 0 {
@@ -407,7 +407,7 @@ func FuzzEntry(f *testing.F) {
 		}
 		for _, g := range again.Groups {
 			words, err := desktopentry.SplitExec(g.Get("Exec"))
-			if err != nil || len(words) < 2 || words[0] != Asker {
+			if err != nil || len(words) < 3 || words[0] != Asker || words[1] != "--" {
 				t.Errorf("%q, %v of\n%s", words, err, entry.Bytes())
 			}
 		}
