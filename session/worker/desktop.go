@@ -34,8 +34,10 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	homes := w.newHomes(ctx, client)
 	defer homes.close()
 	defer client.Close()
-	defer w.attendMeanwhile(ctx, handlers{needHome: homes.need})()
-	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env())
+	apps := w.startApps(ctx, login, start)
+	defer apps.close()
+	defer w.attendMeanwhile(ctx, handlers{ran: apps.handler(), needHome: homes.need})()
+	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env(), apps.env())
 	if err != nil {
 		return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
 	}
@@ -44,15 +46,8 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 		w.log.Warn("ldm not told", "err", err)
 	}
 	began := time.Now()
-	select {
-	case <-process.Exited():
-	case <-ctx.Done():
-		select {
-		case <-process.Exited():
-		case <-time.After(endGrace):
-			w.log.Warn("the desktop did not end in time")
-		}
-	}
+	w.awaitExit(ctx, process)
+	apps.tellLogoutAction(ctx)
 	offered.Remove()
 	client.Close()
 	result := process.Wait()
@@ -65,9 +60,23 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	return w.ended(ctx, ended)
 }
 
+// awaitExit waits for the desktop's end, but not long once ctx has ended.
+func (w *worker) awaitExit(ctx context.Context, process *session.Process) {
+	select {
+	case <-process.Exited():
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-process.Exited():
+	case <-time.After(endGrace):
+		w.log.Warn("the desktop did not end in time")
+	}
+}
+
 // startDesktop starts the desktop, with more in its environment; the end is
 // followed, and is to be closed.
-func (w *worker) startDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start, more map[string]string) (*session.Process, *far.End, error) {
+func (w *worker) startDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start, more ...map[string]string) (*session.Process, *far.End, error) {
 	settings := desktop.Settings{
 		Session:  start.Session,
 		Language: start.Language,
@@ -76,7 +85,9 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		Menu:     hasMenu(start.Apps),
 	}
 	maps.Copy(settings.Env, login.Env)
-	maps.Copy(settings.Env, more)
+	for _, env := range more {
+		maps.Copy(settings.Env, env)
+	}
 	if w.others != "" {
 		settings.Env[agentwire.OneSession] = w.others
 	}
