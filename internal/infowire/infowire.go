@@ -17,6 +17,9 @@ const (
 	// MaxSize bounds an answer, in bytes.
 	MaxSize = 64 << 10
 
+	// MaxServers bounds the other servers in an answer.
+	MaxServers = 200
+
 	// Unknown is the value of a number that the server does not know.
 	Unknown = -1
 )
@@ -30,6 +33,10 @@ type Info struct {
 	Rating  int  `json:"rating"`  // 0 (full) to 100 (idle), or Unknown
 	Drained bool `json:"drained"` // new logins shall go elsewhere
 	Running int  `json:"running"` // how many sessions run here, or Unknown
+
+	// Servers are others of the same cluster, as host or host:port. A client goes there only
+	// where its administrator allows it and its known_hosts names them.
+	Servers []string `json:"servers,omitempty"`
 
 	Sessions  []Session `json:"sessions"`
 	Languages []string  `json:"languages"` // locales such as de_DE.UTF-8, the server's own first
@@ -96,12 +103,14 @@ func Decode(answer []byte) (*Info, error) {
 		return nil, fmt.Errorf("a rating of %d", info.Rating)
 	case info.Running < Unknown:
 		return nil, errors.New("less than no sessions")
+	case len(info.Servers) > MaxServers:
+		return nil, fmt.Errorf("%d other servers", len(info.Servers))
 	}
 	return info, nil
 }
 
 // Encode writes an answer. What makes it too long is left out: translations first, then
-// languages and sessions from the end.
+// languages, other servers and sessions from the end.
 func Encode(info Info) ([]byte, error) {
 	for {
 		answer, err := json.Marshal(info)
@@ -129,6 +138,8 @@ func (i *Info) shorten() bool {
 		i.Sessions = sessions
 	case len(i.Languages) > 1:
 		i.Languages = i.Languages[:len(i.Languages)/2]
+	case len(i.Servers) > 10: // which all clients together still spread over
+		i.Servers = i.Servers[:len(i.Servers)/2]
 	case len(i.Sessions) > 0:
 		i.Sessions = i.Sessions[:len(i.Sessions)/2]
 	default:

@@ -12,6 +12,7 @@ func full() Info {
 	return Info{
 		Version: Version, Agent: "1.0", Capabilities: []string{"session"},
 		Rating: 87, Drained: true, Running: 3,
+		Servers:   []string{"ltsp2", "ltsp3:2222"},
 		Sessions:  []Session{{ID: "xfce", Name: "Xfce Session", Names: map[string]string{"de": "Xfce-Sitzung"}, Exec: []string{"startxfce4"}}},
 		Languages: []string{"de_DE.UTF-8", "C.UTF-8"},
 		Keyboard:  &Keyboard{Model: "pc105", Layout: "de"},
@@ -44,7 +45,7 @@ func TestDecode(t *testing.T) {
 	for _, bad := range []string{
 		"", "{}", "null", "[]", "<html>", `{"version":2}`, `{"version":1`, `{"version":1,"rating":101}`, `{"version":1,"rating":-2}`,
 		`{"version":1,"rating":1e99}`, `{"version":1,"rating":87.5}`, `{"version":1,"rating":"87"}`, `{"version":1,"running":-2}`,
-		`{"version":1,"drained":1}`, `{"version":1,"sessions":{}}`,
+		`{"version":1,"drained":1}`, `{"version":1,"servers":[""` + strings.Repeat(`,""`, MaxServers) + `]}`, `{"version":1,"sessions":{}}`,
 		`{"version":1,"agent":"` + strings.Repeat("x", MaxSize) + `"}`,
 	} {
 		if info, err := Decode([]byte(bad)); err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/infowire"
+	"goldm/server-agent/control"
 	"goldm/server-agent/info"
 	"goldm/server-agent/xsessions"
 )
@@ -37,20 +38,52 @@ func showInfo(ctx context.Context, args []string) error {
 	if err := flags.NoOperands(args); err != nil {
 		return err
 	}
-	known := newSource().Get(ctx)
+	source := newSource()
+	source.Drained = func() bool { return !control.DrainedSince(control.DrainFile).IsZero() }
+	state := daemonState(ctx)
+	if state != nil {
+		source.Drained = func() bool { return state.Drained }
+		source.Servers = func() []string { return addresses(state.Servers) }
+	}
+	known := source.Get(ctx)
 	for _, problem := range known.Problems {
 		fmt.Fprintln(os.Stderr, "ltsp-server-agent:", problem)
 	}
 	if !*asJSON {
-		return printInfo(os.Stdout, known.Info)
+		return printInfo(os.Stdout, known.Info, state)
 	}
 	out := json.NewEncoder(os.Stdout)
 	out.SetIndent("", "  ")
 	return out.Encode(known.Info)
 }
 
-// printInfo writes it for people.
-func printInfo(w io.Writer, i infowire.Info) error {
+// daemonState asks the daemon how it is; nil where there is none.
+func daemonState(ctx context.Context) *control.Info {
+	client, err := control.Dial(ctx, control.Path)
+	if err != nil {
+		return nil
+	}
+	defer client.Close()
+	state, err := client.Info(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ltsp-server-agent: the server's daemon cannot be asked:", err)
+	}
+	return state
+}
+
+// addresses is where clients find other servers.
+func addresses(others []control.Other) []string {
+	var found []string
+	for _, o := range others[:min(len(others), infowire.MaxServers)] {
+		if len(o.Hosts) > 0 {
+			found = append(found, address(o.Hosts[0], o.Port))
+		}
+	}
+	return found
+}
+
+// printInfo writes it for people, with the daemon's state where that is known.
+func printInfo(w io.Writer, i infowire.Info, state *control.Info) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name string, format string, a ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", a...) }
 	row("version", "%s", i.Agent)
@@ -76,6 +109,16 @@ func printInfo(w io.Writer, i infowire.Info) error {
 	}
 	if k := i.Keyboard; k != nil {
 		row("keyboard", "%s", strings.Join(strings.Fields(strings.Join([]string{k.Model, k.Layout, k.Variant, k.Options}, " ")), " "))
+	}
+	if state != nil {
+		row("cluster", "%s", state.Cluster)
+		for _, o := range state.Servers {
+			drained := ""
+			if o.Drained {
+				drained = ", drained"
+			}
+			row("server", "%s: %s, rating %s, %d sessions%s", o.Name, strings.Join(o.Hosts, " "), number(o.Rating), o.Sessions, drained)
+		}
 	}
 	row("capability", "%s", cmp.Or(strings.Join(i.Capabilities, " "), "none"))
 	return table.Flush()

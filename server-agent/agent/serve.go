@@ -2,19 +2,21 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 
 	"github.com/coreos/go-systemd/v22/activation"
-	"github.com/coreos/go-systemd/v22/daemon"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 
 	"goldm/internal/cli"
 	"goldm/internal/infowire"
 	"goldm/internal/privs"
+	"goldm/server-agent/info"
 	"goldm/server-agent/serve"
+	"goldm/server-agent/settings"
 )
 
 // agentUser is whom serve runs as where root starts it.
@@ -25,33 +27,77 @@ const agentUser = "_ltsp-agent"
 const (
 	textSocket = "text"
 	httpSocket = "http"
+
+	controlSocket = "control"
+	metricsSocket = "metrics"
 )
 
 // serveClients is the server's daemon.
 func serveClients(ctx context.Context, args []string) error {
 	flags := cli.NewFlags("ltsp-server-agent serve", "",
 		"Tells clients what this server offers and how loaded it is, as an ordinary user:\n"+
-			"on the sockets that systemd hands over, else where the options say, else by HTTP\n"+
-			fmt.Sprintf("on port %d.", infowire.Port))
-	var c serve.Config
+			"on the sockets that systemd hands over, else where the options say, else where the\n"+
+			fmt.Sprintf("configuration says, else by HTTP on port %d. Keeps this server's sessions in mind,\n", infowire.Port)+
+			"and those of the cluster where there is one.")
 	text := flags.String("listen", "", fmt.Sprintf("answer as LTSP 5's ldminfod on this `address`, such as :%d", infowire.TextPort))
 	http := flags.String("listen-http", "", fmt.Sprintf("answer by HTTP on this `address`, such as :%d", infowire.Port))
+	path := flags.String("config", settings.Path, "the configuration `file`")
 	if err := flags.NoOperands(args); err != nil {
 		return err
 	}
 	if err := unprivileged(append([]string{"serve"}, args...)); err != nil {
 		return err
 	}
-	c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := listeners(ctx, &c, *text, *http); err != nil {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	s, problems, err := settings.Load(*path)
+	if err != nil {
+		log.Error("all settings are the default ones", "err", err)
+	}
+	for _, problem := range problems {
+		log.Warn("configuration: " + problem.String())
+	}
+	if *text != "" || *http != "" {
+		s.Listen, s.ListenHTTP = some(*text), some(*http)
+	}
+	return runDaemon(ctx, s, log)
+}
+
+// some is a list of what there is.
+func some(address string) []string {
+	if address == "" {
+		return nil
+	}
+	return []string{address}
+}
+
+// runDaemon runs the daemon with its settings.
+func runDaemon(stop context.Context, s settings.Settings, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(stop)
+	defer cancel()
+	open, err := listeners(ctx, s, log)
+	if err != nil {
 		return err
 	}
-	c.Info = newSource().Get
-	for _, l := range append(c.Text, c.HTTP...) {
-		c.Log.Info("listening", "address", l.Addr())
+	d := newDaemon(s, log)
+	source := newSource()
+	source.Drained, source.Servers = d.control.Drained, d.servers
+	answers := serve.Config{
+		Text: open.text, HTTP: open.http, Log: log,
+		Info: func(ctx context.Context) info.Info {
+			i := source.Get(ctx)
+			d.setRating(i.Rating)
+			return i
+		},
 	}
-	daemon.SdNotify(false, daemon.SdNotifyReady) // sd_notify(3); without systemd it does nothing
-	return serve.Run(ctx, c)
+	for _, l := range append(open.text, open.http...) {
+		log.Info("listening", "address", l.Addr())
+	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	beside.Go(func() { d.run(ctx, open.control, open.metrics) })
+	systemd.SdNotify(false, systemd.SdNotifyReady) // sd_notify(3); without systemd it does nothing
+	return serve.Run(ctx, answers)
 }
 
 // unprivileged makes root's process one of the agent's own user: what strangers on the
@@ -64,6 +110,9 @@ func unprivileged(args []string) error {
 	if err != nil {
 		return fmt.Errorf("serve does not run as root: %w; make that a system user", err)
 	}
+	if err := makeFolders(user); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -71,27 +120,54 @@ func unprivileged(args []string) error {
 	return privs.Exec(user, os.Getppid(), append([]string{self}, args...)) // the sockets of systemd stay open
 }
 
-// listeners opens what to listen on.
-func listeners(ctx context.Context, c *serve.Config, text, http string) error {
-	inherited, err := activation.ListenersWithNames()
-	if err != nil {
-		return fmt.Errorf("sockets of systemd: %w", err)
-	}
-	c.Text, c.HTTP = inherited[textSocket], inherited[httpSocket]
-	if len(c.Text)+len(c.HTTP) == 0 && text == "" && http == "" {
-		http = fmt.Sprintf(":%d", infowire.Port)
-	}
-	return errors.Join(listen(ctx, text, &c.Text), listen(ctx, http, &c.HTTP))
+// opened is what the daemon listens on; control and metrics may be nil.
+type opened struct {
+	text, http       []net.Listener
+	control, metrics net.Listener
 }
 
-// listen opens one more listener, where there is an address for it.
-func listen(ctx context.Context, address string, to *[]net.Listener) error {
-	if address == "" {
-		return nil
+// listeners opens what to listen on. Without the control socket or the metrics all else works.
+func listeners(ctx context.Context, s settings.Settings, log *slog.Logger) (o opened, err error) {
+	inherited, err := activation.ListenersWithNames()
+	if err != nil {
+		return o, fmt.Errorf("sockets of systemd: %w", err)
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err == nil {
+	if o.text = inherited[textSocket]; len(o.text) == 0 {
+		err = listen(ctx, s.Listen, &o.text)
+	}
+	if o.http = inherited[httpSocket]; len(o.http) == 0 && err == nil {
+		err = listen(ctx, s.ListenHTTP, &o.http)
+	}
+	if err != nil {
+		return o, err
+	}
+	if all := inherited[controlSocket]; len(all) > 0 {
+		o.control = all[0]
+	} else if o.control, err = listenControl(ctx); err != nil {
+		log.Warn("sessions are not heard of, since the daemon's socket is not there", "err", err)
+		o.control = nil
+	}
+	if all := inherited[metricsSocket]; len(all) > 0 {
+		o.metrics = all[0]
+	} else if s.Metrics != "" {
+		var l []net.Listener
+		if err := listen(ctx, []string{s.Metrics}, &l); err != nil {
+			log.Warn("no metrics", "err", err)
+		} else {
+			o.metrics = l[0]
+		}
+	}
+	return o, nil
+}
+
+// listen opens more listeners.
+func listen(ctx context.Context, addresses []string, to *[]net.Listener) error {
+	for _, address := range addresses {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
 		*to = append(*to, l)
 	}
-	return err
+	return nil
 }

@@ -6,6 +6,7 @@ package hostkeys
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -50,6 +51,24 @@ func Lines(folder string, names []string, port int) (string, error) {
 		return "", fmt.Errorf("no host keys in %s; ssh-keygen -A makes them", folder)
 	}
 	return text.String(), nil
+}
+
+// Fingerprints returns those of the keys in a folder, as ssh-keygen -l shows them.
+func Fingerprints(folder string) ([]string, error) {
+	text, err := Lines(folder, []string{"localhost"}, defaultPort)
+	if err != nil {
+		return nil, err
+	}
+	var prints []string
+	for line := range strings.Lines(text) {
+		blob, err := base64.StdEncoding.DecodeString(strings.Fields(line)[2])
+		if err != nil {
+			return nil, err
+		}
+		hash := sha256.Sum256(blob)
+		prints = append(prints, "SHA256:"+base64.RawStdEncoding.EncodeToString(hash[:]))
+	}
+	return prints, nil
 }
 
 // hosts is the first field of a line.

@@ -51,6 +51,22 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// The fingerprints are ssh-keygen's.
+func TestFingerprints(t *testing.T) {
+	dir := folder(t, map[string]string{"ssh_host_ed25519_key.pub": ed25519 + "\n"})
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ed25519))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Fingerprints(dir)
+	if want := []string{ssh.FingerprintSHA256(key)}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	if got, err := Fingerprints(t.TempDir()); err == nil {
+		t.Errorf("without keys: %q", got)
+	}
+}
+
 // What is printed lets a client in that reads it with the library.
 func TestLinesAreKnownHosts(t *testing.T) {
 	text, err := Lines(folder(t, map[string]string{"ssh_host_ed25519_key.pub": ed25519}), []string{"server"}, 2222)

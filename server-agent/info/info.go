@@ -32,6 +32,9 @@ type Config struct {
 	// Running counts the sessions; nil for those that this server's processes tell of.
 	Running func(context.Context) (int, error)
 
+	// Servers returns the other servers of the cluster; nil for none.
+	Servers func() []string
+
 	// Drained tells whether new logins shall go elsewhere; nil for never.
 	Drained func() bool
 }
@@ -90,6 +93,9 @@ func (s *Source) Get(ctx context.Context) Info {
 	i.Memory = s.memory(note)
 	i.Pressure = s.pressure(note)
 	i.Running = s.running(ctx, note)
+	if s.Servers != nil {
+		i.Servers = s.Servers()
+	}
 	i.Drained = s.Drained != nil && s.Drained()
 	i.Rating = Rate(i.Info)
 	return i
