@@ -95,6 +95,8 @@ func (s *seat) condition(server string) string {
 		return server + " — busy"
 	case greetd.Down:
 		return server + " — does not answer"
+	case greetd.Drained:
+		return server + " — takes no new logins"
 	}
 	return server
 }

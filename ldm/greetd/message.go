@@ -77,15 +77,17 @@ type AuthMessage struct {
 // The values of Seat.States.
 const (
 	Up   = "up"   // it takes logins
-	Busy = "busy" // it is there, and turns new connections away for now
+	Busy = "busy" // it is there, and turns new connections away for now or has no room
 	Down = "down" // it cannot be reached
+
+	Drained = "drained" // its administrator sends new logins elsewhere
 )
 
 // Seat describes the seat to a greeter that asked. Ours.
 type Seat struct {
 	Hostname string            `json:"hostname"`
 	Servers  []string          `json:"servers"`           // host or host:port, in the daemon's order
-	States   map[string]string `json:"states,omitempty"`  // of those servers that were asked: Up, Busy or Down
+	States   map[string]string `json:"states,omitempty"`  // of those servers that were asked: Up, Busy, Down or Drained
 	Notices  []string          `json:"notices,omitempty"` // what the administrator should know, a sentence each
 
 	// Guest offers a guest's session to whoever asks.

@@ -62,7 +62,7 @@ func (m *Machine) createAutomatic(c ConnID, r *greetd.AutomaticSession) {
 	}
 	servers := account.Servers
 	if len(servers) == 0 {
-		servers = m.order("")
+		servers = m.candidates("")
 	}
 	m.enter(c, r.Progress, account, StartWorker{User: account.User, Servers: servers})
 }

@@ -58,7 +58,7 @@ type (
 	// LocalGone: of what a login's session had on the client nothing is left.
 	LocalGone struct{ Login LoginID }
 
-	// Servers is what the probe knows of the servers, the best for a login first.
+	// Servers is what the probe knows of the servers.
 	Servers struct{ List []wire.Server }
 
 	// Shutdown asks the seat to end.
@@ -104,7 +104,8 @@ type (
 		Login      LoginID
 		User       string
 		Servers    []string
-		OneSession string // see wire.Login
+		OneSession string        // see wire.Login
+		Known      []wire.Server // what the probe told of Servers
 	}
 	// Tell sends a message to a worker.
 	Tell struct {

@@ -90,8 +90,7 @@ type Machine struct {
 	texts    int      // that it was told
 	stumbles int      // automatic logins that came to nothing, in a row
 
-	preferred []string          // the servers, the best first; nil for the administrator's order
-	states    map[string]string // of those that were asked
+	known []wire.Server // what the probe told of the servers; nil for nothing
 
 	dying  map[LoginID]bool // workers that were told to stop
 	locals map[LoginID]bool // what was made ready on the client and is not gone

@@ -35,7 +35,7 @@ func (m *Machine) describe(c ConnID) {
 	m.do(Reply{Conn: c, Response: &greetd.Seat{
 		Hostname: m.config.Hostname,
 		Servers:  m.config.Servers,
-		States:   m.states,
+		States:   m.states(),
 		Notices:  notices,
 
 		Guest:     m.config.Guest != nil,
@@ -55,7 +55,7 @@ func (m *Machine) create(c ConnID, r *greetd.CreateSession) {
 		m.do(Reply{Conn: c, Response: &greetd.Error{Type: greetd.AuthError, Description: sentence}})
 		return
 	}
-	m.enter(c, r.Progress, nil, StartWorker{User: r.Username, Servers: m.order(r.Server)})
+	m.enter(c, r.Progress, nil, StartWorker{User: r.Username, Servers: m.candidates(r.Server)})
 }
 
 // admit reports whether a login can begin, and refuses it where not.
@@ -85,7 +85,7 @@ func (m *Machine) enter(c ConnID, progress bool, account *Account, start StartWo
 	m.state, m.owner, m.login = asking, c, m.last
 	m.owed, m.progress, m.begun, m.lost, m.notice = true, progress, false, "", ""
 	m.account, m.answered, m.texts = account, false, 0
-	m.user, start.Login = start.User, m.login
+	m.user, start.Login, start.Known = start.User, m.login, m.known
 	start.OneSession = m.config.OneSession
 	if account != nil && start.OneSession == wire.AskOthers {
 		start.OneSession = wire.EndOthers // nobody is there to be asked

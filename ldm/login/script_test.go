@@ -189,7 +189,11 @@ func show(t *testing.T, a Action) string {
 		}
 		return fmt.Sprintf("reply %d %s", a.Conn, frame.Bytes()[4:])
 	case StartWorker:
-		return strings.TrimSpace(fmt.Sprintf("start-worker %d %q %q %s", a.Login, a.User, a.Servers, a.OneSession))
+		var known []byte
+		if len(a.Known) > 0 {
+			known, _ = json.Marshal(a.Known)
+		}
+		return strings.Join(strings.Fields(fmt.Sprintf("start-worker %d %q %q %s %s", a.Login, a.User, a.Servers, a.OneSession, known)), " ")
 	case Tell:
 		text, err := json.Marshal(a.Message)
 		if err != nil {

@@ -7,7 +7,10 @@ type Message interface{ messageType() string }
 type Login struct {
 	ID      string   `json:"id"`      // of this login, for the log
 	User    string   `json:"user"`    // as typed: any UTF-8 without NUL
-	Servers []string `json:"servers"` // host or host:port, tried in order
+	Servers []string `json:"servers"` // host or host:port, in the administrator's order
+
+	// Known is what a probe told of Servers, which the order of tries goes by.
+	Known []Server `json:"known,omitempty"`
 
 	// KnownHosts lists files in the format of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
 	KnownHosts []string `json:"known_hosts"`

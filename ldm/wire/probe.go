@@ -15,16 +15,29 @@ const (
 	Down    = "down" // it cannot be reached, or does not answer as a login server
 )
 
+// MaxServers bounds the servers that a probe watches, and those that a login is told
+// of: a message holds as many with long names.
+const MaxServers = 300
+
 // Server is what a probe knows of a server.
 type Server struct {
-	Name  string `json:"name"` // the one of Watch.Servers
-	State string `json:"state,omitempty"`
-	RTT   int    `json:"rtt,omitempty"` // round-trip time in microseconds; 0 where unknown
+	Name    string `json:"name"` // the one of Watch.Servers
+	State   string `json:"state,omitempty"`
+	RTT     int    `json:"rtt,omitempty"`     // round-trip time in microseconds; 0 where unknown
+	Rating  int    `json:"rating,omitempty"`  // from 1, full, to 100, idle; 0 where unknown
+	CPUs    int    `json:"cpus,omitempty"`    // how many processors it has; 0 where unknown
+	Drained bool   `json:"drained,omitempty"` // new logins shall go elsewhere
 }
+
+// full is the rating below which a server has no room to speak of.
+const full = 10
+
+// Full tells whether another server is the better place for one more session.
+func (s Server) Full() bool { return s.Rating > 0 && s.Rating < full }
 
 // Servers is all that a probe knows now.
 type Servers struct {
-	List []Server `json:"list"` // all of Watch.Servers, the best for a login first
+	List []Server `json:"list"` // all of Watch.Servers, in that order
 }
 
 func (*Watch) messageType() string   { return "watch" }

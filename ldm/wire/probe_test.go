@@ -2,6 +2,8 @@ package wire
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +29,7 @@ func probePair(t *testing.T) (daemon, probe *Conn) {
 func TestProbesMessagesCross(t *testing.T) {
 	daemon, probe := probePair(t)
 	watch := &Watch{Servers: []string{"one", "two:2222"}}
-	seen := &Servers{List: []Server{{Name: "two:2222", State: Up, RTT: 310}, {Name: "one", State: Down}}}
+	seen := &Servers{List: []Server{{Name: "two:2222", State: Up, RTT: 310, Rating: 87, Drained: true}, {Name: "one", State: Down}}}
 	if err := errors.Join(daemon.Send(watch), probe.Send(seen)); err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +38,22 @@ func TestProbesMessagesCross(t *testing.T) {
 	}
 	if got, err := daemon.Receive(); err != nil || !cmp.Equal(got, Message(seen)) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// As many servers as a probe may watch fit a message, with long names.
+func TestManyServersFit(t *testing.T) {
+	daemon, probe := probePair(t)
+	seen := new(Servers)
+	for n := range MaxServers {
+		name := fmt.Sprintf("%s%03d.school.example:%d", strings.Repeat("x", 100), n, 65535)
+		seen.List = append(seen.List, Server{Name: name, State: Down, RTT: 1e7, Rating: 100, Drained: true})
+	}
+	if err := probe.Send(seen); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := daemon.Receive(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -61,7 +79,7 @@ func TestAProbeIsNoWorker(t *testing.T) {
 }
 
 func FuzzDecodeProbe(f *testing.F) {
-	f.Add([]byte(`{"type":"servers","list":[{"name":"one","state":"up","rtt":310}]}`))
+	f.Add([]byte(`{"type":"servers","list":[{"name":"one","state":"up","rtt":310,"rating":87,"drained":true}]}`))
 	f.Add([]byte(`{"type":"servers","list":[{"name":"one","state":"up","rtt":-1e400}]}`))
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		m, err := tagged.Decode(packet, fromProbe)

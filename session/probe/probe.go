@@ -7,13 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"goldm/internal/privs"
 	"goldm/ldm/wire"
-	"goldm/session/servers"
 )
 
 // How long until a server is asked again. One that is up pays for each question
@@ -31,14 +31,24 @@ const (
 	first = time.Second
 )
 
-// maxServers is more than an administrator lists.
-const maxServers = 1000
+// How long until a server's agent is asked again, which costs it next to nothing: the
+// answer is made once for all clients. What it says is soon old when many log in.
+const (
+	againTold   = 20 * time.Second
+	againSilent = time.Minute // where there is no agent
+)
 
 // probe watches servers for one ldm.
 type probe struct {
 	conn *wire.Conn
 	log  *slog.Logger
-	seen chan wire.Server
+	news chan news
+}
+
+// news is something new about a server.
+type news struct {
+	server string
+	apply  func(*wire.Server)
 }
 
 // Run watches servers over conn, and closes it. It returns nil when ldm has hung
@@ -60,13 +70,14 @@ func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("message from ldm: %w", err)
 	}
-	p := &probe{conn: conn, log: log, seen: make(chan wire.Server)}
+	p := &probe{conn: conn, log: log, news: make(chan news)}
 	tasks.Go(func() {
 		conn.Receive() // nothing more comes until ldm hangs up
 		cancel()
 	})
 	for _, name := range names {
 		tasks.Go(func() { p.watch(ctx, name) })
+		tasks.Go(func() { p.watchInfo(ctx, name) })
 	}
 	return p.report(ctx, names)
 }
@@ -78,23 +89,16 @@ func told(conn *wire.Conn) ([]string, error) {
 		return nil, err
 	}
 	watch, ok := message.(*wire.Watch)
-	if !ok || len(watch.Servers) > maxServers {
-		return nil, fmt.Errorf("%T where at most %d servers were due", message, maxServers)
+	if !ok || len(watch.Servers) > wire.MaxServers {
+		return nil, fmt.Errorf("%T where at most %d servers were due", message, wire.MaxServers)
 	}
 	return watch.Servers, nil
 }
 
-// watch asks one server again and again.
+// watch asks one server again and again whether it takes logins.
 func (p *probe) watch(ctx context.Context, server string) {
 	state := wire.Unknown
-	for pause := rand.N(first); ; {
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
+	for pause := rand.N(first); wait(ctx, pause); pause = again(state) {
 		seen, err := ask(ctx, server)
 		if ctx.Err() != nil {
 			return
@@ -103,17 +107,50 @@ func (p *probe) watch(ctx context.Context, server string) {
 			state = seen.State
 			p.log.Info("server", "server", server, "state", state, "rtt", time.Duration(seen.RTT)*time.Microsecond, "err", err)
 		}
-		select {
-		case p.seen <- seen:
-		case <-ctx.Done():
-			return
-		}
-		pause = again(state)
+		p.tell(ctx, server, func(s *wire.Server) { s.State, s.RTT = seen.State, seen.RTT })
 	}
 }
 
-// again is the pause after an answer, up to a quarter more or less, so that
-// clients that were switched on together drift apart.
+// watchInfo asks the agent of one server again and again how loaded that is.
+func (p *probe) watchInfo(ctx context.Context, server string) {
+	told := true
+	for pause := rand.N(first); wait(ctx, pause); {
+		seen, err := askInfo(ctx, server)
+		if ctx.Err() != nil {
+			return
+		}
+		if told != (err == nil) {
+			p.log.Info("server's information", "server", server, "rating", seen.Rating, "drained", seen.Drained, "err", err)
+		}
+		told, pause = err == nil, vary(againSilent)
+		if told {
+			pause = vary(againTold)
+		}
+		p.tell(ctx, server, func(s *wire.Server) { s.Rating, s.CPUs, s.Drained = seen.Rating, seen.CPUs, seen.Drained })
+	}
+}
+
+// tell passes on what is new.
+func (p *probe) tell(ctx context.Context, server string, apply func(*wire.Server)) {
+	select {
+	case p.news <- news{server, apply}:
+	case <-ctx.Done():
+	}
+}
+
+// wait waits, and tells whether to go on.
+func wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// again is the pause after an answer.
 func again(state string) time.Duration {
 	pause := againUp
 	switch state {
@@ -122,10 +159,14 @@ func again(state string) time.Duration {
 	case wire.Down:
 		pause = againDown
 	}
-	return pause*3/4 + rand.N(pause/2)
+	return vary(pause)
 }
 
-// report tells ldm of all servers whenever one has answered.
+// vary makes a pause up to a quarter longer or shorter, so that clients that were
+// switched on together drift apart.
+func vary(pause time.Duration) time.Duration { return pause*3/4 + rand.N(pause/2) }
+
+// report tells ldm of all servers whenever there is something new.
 func (p *probe) report(ctx context.Context, names []string) error {
 	list := make([]wire.Server, len(names))
 	for i, name := range names {
@@ -133,16 +174,20 @@ func (p *probe) report(ctx context.Context, names []string) error {
 	}
 	for {
 		select {
-		case seen := <-p.seen:
+		case n := <-p.news:
+			before := slices.Clone(list)
 			for i := range list {
-				if list[i].Name == seen.Name {
-					list[i] = seen
+				if list[i].Name == n.server {
+					n.apply(&list[i])
 				}
+			}
+			if slices.Equal(before, list) {
+				continue
 			}
 		case <-ctx.Done():
 			return nil
 		}
-		if err := p.conn.Send(&wire.Servers{List: servers.Order(list)}); err != nil {
+		if err := p.conn.Send(&wire.Servers{List: list}); err != nil {
 			if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) {
 				return nil
 			}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -137,10 +138,10 @@ func TestRun(t *testing.T) {
 		if len(list) != 2 {
 			t.Fatalf("got %+v", list)
 		}
-		if list[0].State == wire.Up && list[1].State == wire.Down {
-			if list[0].Name != up || list[1].Name != down {
-				t.Fatalf("got %+v", list)
-			}
+		if list[0].Name != down || list[1].Name != up {
+			t.Fatalf("got %+v", list)
+		}
+		if list[0].State == wire.Down && list[1].State == wire.Up {
 			break
 		}
 	}
@@ -169,9 +170,9 @@ func TestRunEnds(t *testing.T) {
 // A probe whose ldm hangs does not wait for it for ever.
 func TestRunEndsWhereLdmHangs(t *testing.T) {
 	daemon, result := start(t, t.Context())
-	list := make([]string, maxServers)
+	list := make([]string, wire.MaxServers)
 	for i := range list {
-		list[i] = "127.0.0.1:0" // which is asked in no time
+		list[i] = fmt.Sprintf("127.0.0.%d:0", i) // which is asked in no time
 	}
 	if err := daemon.Send(&wire.Watch{Servers: list}); err != nil {
 		t.Fatal(err)

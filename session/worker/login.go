@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"goldm/session/auth"
 	"goldm/session/hostkeys"
 	"goldm/session/internal/backoff"
+	"goldm/session/servers"
 )
 
 // login logs in to the first server that can be reached, and tells ldm.
@@ -31,13 +33,15 @@ func (w *worker) login(ctx context.Context, login *wire.Login) (*session.Client,
 	return w.firstOf(ctx, login, keys)
 }
 
-// firstOf logs in to the first server that can be reached. A busy one is passed
+// firstOf logs in to the first server that can be reached, in an order that is drawn anew
+// for each login. A busy one is passed
 // over, and tried again where no other takes the login.
 func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.DB) (*session.Client, error) {
 	missed := make(map[string]error)
 	pauses := backoff.New()
-	for servers := login.Servers; ; {
-		for _, server := range servers {
+	order := servers.Order(login.Servers, login.Known, rand.Float64)
+	for turn := order; ; {
+		for _, server := range turn {
 			client, err := w.dial(ctx, server, login.User, keys)
 			if err == nil {
 				return client, w.admit(ctx, client, login, server)
@@ -49,13 +53,13 @@ func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.
 			missed[server] = err
 		}
 		var patience time.Duration
-		servers, patience = busy(login.Servers, missed)
-		if len(servers) == 0 {
-			return nil, noneOf(login.Servers, missed)
+		turn, patience = busy(order, missed)
+		if len(turn) == 0 {
+			return nil, noneOf(order, missed)
 		}
-		w.progress(session.Busy(servers[0]))
+		w.progress(session.Busy(turn[0]))
 		if !pauses.Wait(ctx, patience) {
-			return nil, noneOf(login.Servers, missed)
+			return nil, noneOf(order, missed)
 		}
 	}
 }
