@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	maxOpen    = 64       // programs of a login at once
+	maxOpen    = 512      // requests of a login at once
+	maxRunning = 64       // programs of a login at once
 	maxBytes   = 32 << 10 // of a program's arguments, in all
 	maxStartup = 1 << 10  // bytes of a startup notification's id
 
+	patience    = 5 * time.Second  // of a request, until a program ends that is one too many
 	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
 )
 
@@ -67,12 +69,13 @@ type Apps struct {
 	closed bool
 	home   *attempt            // the last one
 	open   map[uint32]struct{} // requests that have not had their last answer
+	slots  chan struct{}       // one for each program that runs
 	tasks  sync.WaitGroup
 }
 
 // New returns the programs of a login. Nothing runs yet.
 func New(c Config) *Apps {
-	a := &Apps{config: c, log: bound(c.Log), open: make(map[uint32]struct{})}
+	a := &Apps{config: c, log: bound(c.Log), open: make(map[uint32]struct{}), slots: make(chan struct{}, maxRunning)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -90,7 +93,9 @@ func (a *Apps) Start(run *wire.Run, report func(*wire.Ran)) {
 			a.log.Warn("a request came twice", "request", run.ID)
 		default:
 			a.log.Warn("a program is one too many", "request", run.ID, "closed", a.closed)
-			report(&wire.Ran{ID: run.ID, State: wire.Faulty, Reason: "Too many programs run on this client. End some of them and try again."})
+			last := crowded()
+			last.ID = run.ID
+			report(last)
 		}
 		return
 	}

@@ -55,7 +55,7 @@ func newLogin(t *testing.T, change func(*Config)) *login {
 		}
 		t.Skip("needs root: rooms are root's to make")
 	}
-	l := &login{t: t, answers: make(chan *wire.Ran, 2*maxOpen)}
+	l := &login{t: t, answers: make(chan *wire.Ran, 4*maxOpen)}
 	c := Config{
 		Policy: new(Policy), Open: l.open, Display: ":77", Cookie: []byte("0123456789abcdef"), Language: "C.UTF-8",
 		Log: slog.New(slog.DiscardHandler),
@@ -328,22 +328,26 @@ func TestNoPlace(t *testing.T) {
 // the login.
 func TestTooMany(t *testing.T) {
 	l := newLogin(t, nil)
-	for id := range uint32(maxOpen) {
+	for id := range uint32(maxRunning) {
 		l.start(&wire.Run{ID: id, Args: []string{"sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"}})
 	}
-	for range maxOpen {
+	for range maxRunning {
 		if r := l.answer(); r.State != wire.Running {
 			t.Fatalf("got %+v", r)
 		}
 	}
+	const asked = 1000
 	l.start(&wire.Run{ID: 7, Args: []string{"true"}}) // twice: it has no answer
-	for id := uint32(maxOpen); id < 1000; id++ {
-		if r := l.last(&wire.Run{ID: id, Args: []string{"true"}}); r.State != wire.Faulty {
+	for id := uint32(maxRunning); id < asked; id++ {
+		l.start(&wire.Run{ID: id, Args: []string{"true"}})
+	}
+	for range asked - maxRunning {
+		if r := l.answer(); r.State != wire.Faulty || r.ID < maxRunning {
 			t.Fatalf("got %+v", r)
 		}
 	}
 	l.close()
-	for range maxOpen {
+	for range maxRunning {
 		if r := l.answer(); r.State != wire.Exited || r.Status < 128 {
 			t.Errorf("got %+v", r)
 		}
@@ -351,6 +355,26 @@ func TestTooMany(t *testing.T) {
 	l.start(&wire.Run{ID: 5000, Args: []string{"true"}})
 	if r := l.answer(); r.State != wire.Faulty {
 		t.Errorf("after the end: %+v", r)
+	}
+}
+
+// Many that come at once and end soon all have their turn.
+func TestTurns(t *testing.T) {
+	l := newLogin(t, nil)
+	const asked = 2 * maxRunning
+	for id := range uint32(asked) {
+		l.start(&wire.Run{ID: id, Args: []string{"true"}})
+	}
+	ends := make(map[uint32]int)
+	for range 2 * asked {
+		if r := l.answer(); r.State == wire.Exited && r.Status == 0 {
+			ends[r.ID]++
+		} else if r.State != wire.Running {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if len(ends) != asked {
+		t.Errorf("%d programs ran", len(ends))
 	}
 }
 

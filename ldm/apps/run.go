@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"goldm/internal/failure"
 	"goldm/internal/supervise"
@@ -27,6 +28,11 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 		a.log.Warn("a program was refused", "request", run.ID, "program", name, "state", refused.state, "reason", refused.reason)
 		return &wire.Ran{State: refused.state, Reason: refused.reason}
 	}
+	if !a.take() {
+		a.log.Warn("a program is one too many", "request", run.ID, "program", path)
+		return crowded()
+	}
+	defer func() { <-a.slots }()
 	a.prepare.Do(a.furnish)
 	if a.place == nil {
 		return faulty("This client has no room for programs. The client's log says why.")
@@ -44,6 +50,23 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 	}
 	report(&wire.Ran{ID: run.ID, State: wire.Running, PID: process.Pid()})
 	return &wire.Ran{State: wire.Exited, Status: status(process.Err())}
+}
+
+// take waits for its turn, which comes at once unless many programs run.
+func (a *Apps) take() bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case a.slots <- struct{}{}:
+		return true
+	case <-timer.C:
+	case <-a.ctx.Done():
+	}
+	return false
+}
+
+func crowded() *wire.Ran {
+	return faulty("Too many programs run on this client. End some of them and try again.")
 }
 
 func faulty(reason string) *wire.Ran { return &wire.Ran{State: wire.Faulty, Reason: reason} }
