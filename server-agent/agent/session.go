@@ -88,7 +88,7 @@ func desktop(ctx context.Context, args []string) error {
 	}
 	cfg.ID = os.Getenv(sessions.IDVariable)
 	var stat unix.Stat_t
-	if err := unix.Fstat(keeperFD, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO || !sessions.ValidID(cfg.ID) {
+	if err := unix.Fstat(keeperFD, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFSOCK || !sessions.ValidID(cfg.ID) {
 		return cli.Usagef("%s is not for people: use session", sessions.Desktop)
 	}
 	unix.CloseOnExec(keeperFD)

@@ -28,7 +28,7 @@ type KeepConfig struct {
 	Stderr io.Writer     // for the log
 	Grace  time.Duration // between TERM and KILL, where the wrapper left something
 
-	// Begun is called once the wrapper has started; may be nil.
+	// Begun is called once the session can be seen, ended and told why; may be nil.
 	Begun func()
 
 	// Asked says that somebody wants the session to end; nil for nobody.
@@ -60,10 +60,7 @@ func Keep(ctx context.Context, cfg KeepConfig) (status int, err error) {
 		return 0, err
 	}
 	defer sign.Close()
-	if cfg.Begun != nil {
-		cfg.Begun()
-	}
-	k.wait(ctx)
+	k.wait(ctx, firstByte(sign))
 	if !k.brood.reap() {
 		k.log.Warn("the session's wrapper has gone: ending what it left")
 		k.brood.end()
@@ -87,12 +84,13 @@ type keeper struct {
 }
 
 // start starts the wrapper. The file that it returns is a sign of life to it, as
-// long as it is open.
+// long as it is open; the wrapper writes one byte when its session has begun.
 func (k *keeper) start() (sign *os.File, err error) {
-	theirs, sign, err := os.Pipe()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("pipe for the wrapper: %w", err)
+		return nil, fmt.Errorf("socket for the wrapper: %w", err)
 	}
+	sign, theirs := os.NewFile(uintptr(pair[0]), "wrapper"), os.NewFile(uintptr(pair[1]), "keeper")
 	defer theirs.Close()
 	k.wrapper, err = os.StartProcess("/proc/self/exe", k.cfg.Argv, &os.ProcAttr{
 		Env:   k.cfg.Env,
@@ -108,28 +106,53 @@ func (k *keeper) start() (sign *os.File, err error) {
 	return sign, nil
 }
 
-// wait waits until the wrapper has ended, and asks it to where we are asked.
-func (k *keeper) wait(ctx context.Context) {
+// firstByte returns a channel that is closed when a byte, or the end, has come.
+func firstByte(f *os.File) <-chan struct{} {
+	come := make(chan struct{})
+	go func() {
+		f.Read(make([]byte, 1))
+		close(come)
+	}()
+	return come
+}
+
+// wait waits until the wrapper has ended, and asks it to where we are asked, though
+// not before it can take that.
+func (k *keeper) wait(ctx context.Context, begun <-chan struct{}) {
 	var late <-chan time.Time
-	done, asked := ctx.Done(), k.cfg.Asked
+	done, asked, ready := ctx.Done(), k.cfg.Asked, false
 	for {
 		select {
 		case <-k.brood.children:
 			if k.brood.reap(); k.brood.exited {
 				return
 			}
-			continue
 		case <-late:
 			k.log.Warn("the session's wrapper does not end it")
 			k.wrapper.Kill()
-			continue
+		case <-begun:
+			begun, ready = nil, true
+			if k.cfg.Begun != nil {
+				k.cfg.Begun()
+			}
+			if late != nil {
+				k.wrapper.Signal(syscall.SIGTERM)
+			}
 		case <-done:
+			done, asked, late = nil, nil, k.ask(ready)
 		case <-asked:
+			done, asked, late = nil, nil, k.ask(ready)
 		}
-		done, asked = nil, nil
-		k.wrapper.Signal(syscall.SIGTERM)
-		late = time.After(lateLimit)
 	}
+}
+
+// ask asks the wrapper to end its session, if it can be asked, and returns what says when
+// that takes too long.
+func (k *keeper) ask(ready bool) (late <-chan time.Time) {
+	if ready {
+		k.wrapper.Signal(syscall.SIGTERM)
+	}
+	return time.After(lateLimit)
 }
 
 // cleanUp removes the files of a session that has ended. Keeper and wrapper both do,

@@ -39,7 +39,7 @@ type Config struct {
 	// session begins to end; nil for nobody.
 	Started, Ending func()
 
-	// Keeper ends when the session's keeper has gone; nil for a session without.
+	// Keeper is a socket that ends when the session's keeper has gone; nil for a session without.
 	Keeper *os.File
 
 	MenuWait time.Duration // how long the client's menu may take; 0 where none comes
@@ -139,6 +139,7 @@ func (s *session) start(ctx context.Context) error {
 	}
 	s.output = output
 	env := s.makeFolder()
+	s.begun()
 	if s.sound, err = sound.Open(env, s.log); err != nil {
 		s.log.Warn("sound", "err", err)
 	}
@@ -153,6 +154,16 @@ func (s *session) start(ctx context.Context) error {
 		s.cfg.Started()
 	}
 	return nil
+}
+
+// begun tells the keeper that the session can be ended in order from now on.
+func (s *session) begun() {
+	if s.cfg.Keeper == nil {
+		return
+	}
+	if _, err := s.cfg.Keeper.Write([]byte{1}); err != nil {
+		s.log.Warn("the keeper is not told", "err", err) // it has gone, as wait will find
+	}
 }
 
 // makeFolder makes the session's folder, and returns the environment with the
