@@ -23,6 +23,9 @@ const (
 	// endGrace is how long the desktop may take to end when ldm has hung up.
 	endGrace = 3 * time.Second
 
+	// saveGrace is how long ldm may take to end programs that have the home.
+	saveGrace = 8 * time.Second
+
 	// A desktop that ends with an error sooner than this has not come up.
 	shortest = 10 * time.Second
 )
@@ -49,6 +52,10 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	w.awaitExit(ctx, process)
 	apps.tellLogoutAction(ctx)
 	offered.Remove()
+	if homes.isOpen() && loggedOut(process) {
+		defer end.Close()
+		return w.endAtHome(ctx)
+	}
 	client.Close()
 	result := process.Wait()
 	end.Close()
@@ -72,6 +79,28 @@ func (w *worker) awaitExit(ctx context.Context, process *session.Process) {
 	case <-time.After(endGrace):
 		w.log.Warn("the desktop did not end in time")
 	}
+}
+
+// loggedOut reports whether the desktop has ended by itself, and well.
+func loggedOut(process *session.Process) bool {
+	select {
+	case <-process.Exited():
+		return process.Result() == nil
+	default:
+		return false
+	}
+}
+
+// endAtHome tells ldm of the session's end and keeps the connection for those programs of
+// the client that save something in the home, until ldm has ended them and hangs up.
+func (w *worker) endAtHome(ctx context.Context) error {
+	err := w.ended(ctx, &wire.Ended{})
+	select {
+	case <-ctx.Done():
+	case <-time.After(saveGrace):
+		w.log.Warn("ldm did not hang up in time")
+	}
+	return err
 }
 
 // startDesktop starts the desktop, with more in its environment; the end is

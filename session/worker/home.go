@@ -54,6 +54,15 @@ func (h *homes) need(m *wire.NeedHome) {
 	})
 }
 
+// isOpen reports whether ldm has the home.
+func (h *homes) isOpen() bool {
+	if !h.mu.TryLock() { // it is on its way
+		return false
+	}
+	defer h.mu.Unlock()
+	return h.last != nil && len(h.last.Folders) > 0
+}
+
 // close ends what need began. The client has to be closed.
 func (h *homes) close() {
 	h.mu.Lock()

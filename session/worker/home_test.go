@@ -46,6 +46,7 @@ func desktop(t *testing.T, subsystem func(string, ssh.Channel)) (*daemon, func()
 		t.Helper()
 		close(done)
 		d.want(&wire.Ended{})
+		d.Close() // what has the home has ended
 		d.exits()
 	}
 }
