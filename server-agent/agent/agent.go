@@ -26,6 +26,7 @@ func Program() *cli.Program {
 			{Name: "keep", Run: keep},
 			{Name: sessions.Desktop, Run: desktop},
 			{Name: "others", Run: others},
+			{Name: "hold", Run: holdFile},
 		},
 	}
 }
