@@ -71,6 +71,7 @@ func TestSoundForAMinute(t *testing.T) {
 	}
 	for _, daemon := range daemons {
 		t.Run(daemon, func(t *testing.T) {
+			t.Parallel() // beside the other daemon's minute, and nothing else
 			s := newStation(t)
 			const hertz, length = 440, time.Minute
 			e := s.byHandWithSound(daemon, hertz, length)
