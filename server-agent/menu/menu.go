@@ -13,9 +13,9 @@ import (
 // The folders of a menu: the first two go to the front and the end of XDG_DATA_DIRS, the
 // third to the front of XDG_CONFIG_DIRS.
 //
-// At the front is what takes the place of the server's entries. The rest is at the end, so
-// that what the server's own programs open stays theirs: of programs that open
-// a type, desktops prefer those of the first folder, and that folder is where an entry is.
+// All is at the end, so that what the server's own programs open stays theirs: of programs
+// that open a type, desktops prefer those of the first folder, and that folder is where
+// an entry is. At the front is only what takes the place of the server's entries.
 const (
 	first  = "first"
 	last   = "last"
@@ -61,9 +61,10 @@ func Write(dir string, packed []byte, env []string) (*Menu, error) {
 		if top, _, below := strings.Cut(f.Path, "/"); !below || top != share && top != config {
 			return nil, fmt.Errorf("menu: file %.200q", f.Path)
 		}
-		f = place(f, env)
-		if err := write(filepath.Join(dir, f.Path), f.Data); err != nil {
-			return nil, err
+		for _, f := range place(f, env) {
+			if err := write(filepath.Join(dir, f.Path), f.Data); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return &Menu{dir}, nil

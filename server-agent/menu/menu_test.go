@@ -131,7 +131,7 @@ func TestPlaces(t *testing.T) {
 	env := []string{"HOME=" + home, "XDG_DATA_DIRS=/nonexistent:" + share}
 	const entry = "[Desktop Entry]\nName=Fox\nName[de]=Fuchs\nExec=fox\n\n[Desktop Action new]\nName=New\n"
 	const twin = "[Desktop Entry]\nName=Fox (this computer)\nName[de]=Fuchs (this computer)\nExec=fox\n\n[Desktop Action new]\nName=New\n"
-	for path, want := range map[string]bundle.File{
+	places := map[string]bundle.File{
 		"share/applications/ltsp-local-fox.desktop":       file("last/applications/ltsp-local-fox.desktop", twin),
 		"share/applications/ltsp-local-kde-org-x.desktop": file("last/applications/ltsp-local-kde-org-x.desktop", twin),
 		"share/applications/ltsp-local-own.desktop":       file("last/applications/ltsp-local-own.desktop", twin),
@@ -143,9 +143,14 @@ func TestPlaces(t *testing.T) {
 		"share/applications/mimeinfo.cache":               file("last/applications/mimeinfo.cache", entry),
 		"share/icons/fox.desktop":                         file("last/icons/fox.desktop", entry),
 		"config/applications/ltsp-local-fox.desktop":      file("config/applications/ltsp-local-fox.desktop", entry),
-	} {
-		if d := cmp.Diff(want, place(file(path, entry), env)); d != "" {
+	}
+	for path, want := range places {
+		got := place(file(path, entry), env)
+		if d := cmp.Diff(want, got[len(got)-1]); d != "" {
 			t.Errorf("%s: %s", path, d)
+		}
+		if replaces := strings.HasPrefix(want.Path, first); replaces != (len(got) == 2) || replaces && got[0].Path != last+strings.TrimPrefix(path, "share") {
+			t.Errorf("%s: %v", path, got)
 		}
 	}
 	for _, bad := range []string{"", "\x00", "no entry"} {

@@ -20,26 +20,24 @@ const (
 	here = " (this computer)"
 )
 
-// place puts a file of the client's into one of our folders: an entry at the front if the
-// server has one of that id, whose place it takes.
-func place(f bundle.File, env []string) bundle.File {
+// place puts a file of the client's into our folders: an entry of an id that the server
+// has takes its place. It is then in both, since icewm-menu-fdo 3.3 takes the last of
+// two with one name where others take the first of two with one id.
+func place(f bundle.File, env []string) []bundle.File {
 	below, ok := strings.CutPrefix(f.Path, share+"/")
 	if !ok {
-		return f
+		return []bundle.File{f}
 	}
 	f.Path = last + "/" + below
 	id, entry := strings.CutSuffix(strings.TrimPrefix("/"+below, applications), suffix)
-	if !entry || strings.Contains(id, "/") {
-		return f
+	twin, beside := strings.CutPrefix(id, prefix)
+	switch {
+	case !entry || strings.Contains(id, "/") || !installed(twin, env):
+		return []bundle.File{f}
+	case beside:
+		return []bundle.File{{Path: f.Path, Data: tell(f.Data)}}
 	}
-	if twin, beside := strings.CutPrefix(id, prefix); beside {
-		if installed(twin, env) {
-			f.Data = tell(f.Data)
-		}
-	} else if installed(id, env) {
-		f.Path = first + "/" + below
-	}
-	return f
+	return []bundle.File{f, {Path: first + "/" + below, Data: f.Data}}
 }
 
 // tell tells a program of the client from the server's of the same id, so that a
