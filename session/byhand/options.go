@@ -28,6 +28,8 @@ type options struct {
 	session    string
 	identities list
 	noSound    bool
+	localApps  programs
+	legacyApps bool
 	verbose    bool
 }
 
@@ -64,6 +66,8 @@ func parseOptions(args []string) (options, error) {
 	flags.Var(&o.identities, "i", "a `file` with a private key; may be given more than once")
 	flags.BoolVar(&o.verbose, "v", false, "say what happens on standard error")
 	flags.BoolVar(&o.noSound, "no-sound", false, "keep programs on the server from the sound of this computer")
+	flags.Var(&o.localApps, "local-apps", "`programs` of this computer that the session may run as you, such as firefox,gimp")
+	flags.BoolVar(&o.legacyApps, "legacy-local-apps", false, "let the session ask for them by LTSP_COMMAND too")
 	flags.Var(transport{}, "x11", "the `way` of the display: auto or forwarded")
 
 	before, hasCommand := args, false
@@ -83,6 +87,9 @@ func parseOptions(args []string) (options, error) {
 		return o, cli.Usagef("a command is missing after --")
 	case hasCommand && o.session != "":
 		return o, cli.Usagef("--session is for the desktop, not for a command")
+	}
+	if err := o.checkApps(); err != nil {
+		return o, err
 	}
 	o.user, o.host, o.port, err = parseDestination(operands[0])
 	return o, err

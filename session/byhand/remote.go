@@ -32,8 +32,10 @@ func (r *run) runCommand(ctx context.Context, client *session.Client) error {
 	defer offered.Close()
 	defer client.Close()
 	defer offered.Remove()
+	apps := r.startApps(ctx)
+	defer apps.close()
 	cmd := session.Cmd{
-		Line:   desktop.WithEnv(desktop.Command(r.command), offered.Env()),
+		Line:   desktop.WithEnv(desktop.Command(r.command), apps.with(offered.Env())),
 		Env:    locale(os.Environ()),
 		Stdin:  readable(os.Stdin),
 		Stdout: os.Stdout,
@@ -72,7 +74,9 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	offered := r.startSound(ctx, client)
 	defer offered.Close()
 	defer client.Close()
-	maps.Copy(settings.Env, offered.Env())
+	apps := r.startApps(ctx)
+	defer apps.close()
+	maps.Copy(settings.Env, apps.with(offered.Env()))
 	line, err := settings.CommandLine()
 	if err != nil {
 		return failed(err)
