@@ -63,7 +63,7 @@ func RemoveFolder(id, runtime string) error {
 	var wrong error
 	for _, path := range folders(id, runtime) {
 		if isPrivate(path) == nil {
-			wrong = errors.Join(wrong, os.RemoveAll(path))
+			wrong = errors.Join(wrong, remove(path))
 		}
 	}
 	return wrong

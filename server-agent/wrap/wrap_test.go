@@ -114,7 +114,7 @@ func prepare(t *testing.T, script string, env ...string) *running {
 	r.cmd = exec.Command(os.Args[0])
 	r.cmd.Args = []string{sessions.Keeper, "keep"}
 	r.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, "WRAP_TEST_MARK=" + r.mark,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.home, "WRAP_TEST_MARK=" + r.mark, "GORACE=atexit_sleep_ms=0",
 		"LTSP_SESSION_ID=" + r.id, "XDG_RUNTIME_DIR=" + r.runtime,
 		"WRAP_TEST_XSESSION=" + filepath.Join(r.home, "Xsession"), "WRAP_TEST_SILENCE=1h",
 	}, env...)

@@ -67,7 +67,13 @@ type elsewhere struct {
 // others, and may be empty.
 func (s *station) elsewhere(mode, client string, env ...string) *elsewhere {
 	s.t.Helper()
-	s.must(s.Server.WriteFile("/usr/local/bin/stay", []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755))
+	return s.elsewhereRunning("exec sleep 1000", mode, client, env...)
+}
+
+// elsewhereRunning is elsewhere with a script of the shell for a desktop.
+func (s *station) elsewhereRunning(script, mode, client string, env ...string) *elsewhere {
+	s.t.Helper()
+	s.must(s.Server.WriteFile("/usr/local/bin/stay", []byte("#!/bin/sh\n"+script+"\n"), 0o755))
 	e := &elsewhere{said: newJournal(), warned: newJournal()}
 	e.Cmd = s.Server.Command(s.t.Context(), "anna", "ltsp-server-agent", "session", "--xsession", "/usr/local/bin/stay")
 	e.Env = append(e.Env, "LTSP_ONE_SESSION="+mode, "LTSP_CLIENT_HOSTNAME="+client)
@@ -189,4 +195,38 @@ func TestFullRuntimeDirectory(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	e.gone(s)
+}
+
+// File systems that the session's programs mounted go with it, and what is in
+// somebody else's is never removed.
+func TestSessionMounts(t *testing.T) {
+	s := newStation(t)
+	s.must(s.Server.WriteFile("/home/anna/kept", []byte("kept"), 0o666))
+	e := s.elsewhereRunning(`cd "$XDG_RUNTIME_DIR" && mkdir fuse root && mkfifo pipe || exit
+/usr/lib/openssh/sftp-server <pipe | sshfs :/home/anna fuse -f -o passive >pipe &
+until [ -e fuse/kept ]; do sleep 0.1; done
+kill -KILL $!
+echo "$PWD" >/tmp/place
+exec sleep 1000`, "", "station-07")
+	settle(t, "the file system is mounted", func() bool {
+		place, err := s.Server.ReadFile("/tmp/place")
+		return err == nil && strings.HasSuffix(string(place), "\n")
+	})
+	place, err := s.Server.ReadFile("/tmp/place")
+	s.must(err)
+	root := strings.TrimSpace(string(place)) + "/root"
+	_, err = s.Server.Output(t.Context(), "mount", "--bind", "/home/anna", root)
+	s.must(err)
+	e.in.Close()
+	e.Wait()
+	if said := e.warned.String(); !strings.Contains(said, "stays: "+root+" is mounted") {
+		t.Errorf("the agent says %s", said)
+	}
+	if kept, err := s.Server.ReadFile("/home/anna/kept"); err != nil || string(kept) != "kept" {
+		t.Errorf("%q, %v", kept, err)
+	}
+	out, err := s.Server.Output(t.Context(), "findmnt", "-n", "-t", "fuse.sshfs")
+	if out != "" {
+		t.Errorf("mounted: %s, %v", out, err)
+	}
 }
