@@ -26,6 +26,14 @@ type Server interface {
 	Subsystem(ctx context.Context, name string) (ssh.Channel, error)
 }
 
+// Config says what to open.
+type Config struct {
+	Server Server
+	Extra  []string // paths of folders beside the home
+	Lock   Lock     // nil where nothing is locked
+	Log    *slog.Logger
+}
+
 // Folder is a folder of the server.
 type Folder struct {
 	Path string // absolute, on the server
@@ -39,7 +47,7 @@ type Folder struct {
 type Home struct {
 	Folders []Folder // the user's home, and the extra ones that there are
 
-	log      *slog.Logger
+	config   Config
 	carriers sync.WaitGroup
 	cancel   context.CancelFunc
 }
@@ -47,15 +55,15 @@ type Home struct {
 // Open opens the user's home, and extra folders by their paths. An extra folder
 // that cannot be opened is left out, and the log says why. Close and Wait have to
 // follow, also after an error.
-func Open(ctx context.Context, server Server, extra []string, log *slog.Logger) (*Home, error) {
+func Open(ctx context.Context, c Config) (*Home, error) {
 	carry, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	h := &Home{log: log, cancel: cancel}
-	if err := h.open(ctx, carry, server, ""); err != nil {
+	h := &Home{config: c, cancel: cancel}
+	if err := h.open(ctx, carry, ""); err != nil {
 		return h, fmt.Errorf("the home: %w", err)
 	}
-	for _, folder := range extra {
-		if err := h.open(ctx, carry, server, folder); err != nil {
-			log.Warn("a folder of the server is not mounted", "folder", folder, "err", err)
+	for _, folder := range c.Extra {
+		if err := h.open(ctx, carry, folder); err != nil {
+			c.Log.Warn("a folder of the server is not mounted", "folder", folder, "err", err)
 		}
 	}
 	return h, ctx.Err()
@@ -69,10 +77,10 @@ func (h *Home) Close() { h.cancel() }
 func (h *Home) Wait() { h.carriers.Wait() }
 
 // open opens one folder; an empty path stands for the home.
-func (h *Home) open(ctx, carry context.Context, server Server, folder string) error {
+func (h *Home) open(ctx, carry context.Context, folder string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, openLimit, errors.New("the server takes too long"))
 	defer cancel()
-	channel, err := server.Subsystem(ctx, "sftp")
+	channel, err := h.config.Server.Subsystem(ctx, "sftp")
 	if err != nil {
 		return err
 	}
@@ -95,8 +103,8 @@ func (h *Home) open(ctx, carry context.Context, server Server, folder string) er
 	}
 	h.Folders = append(h.Folders, Folder{Path: folder, Socket: far})
 	h.carriers.Go(func() {
-		err := carryFolder(carry, near, channel, greeting)
-		h.log.Info("a folder of the server is closed", "folder", folder, "err", err)
+		err := h.carry(carry, near, channel, greeting)
+		h.config.Log.Info("a folder of the server is closed", "folder", folder, "err", err)
 	})
 	return nil
 }
@@ -137,10 +145,13 @@ func socketPair() (net.Conn, *os.File, error) {
 	return conn, far, nil
 }
 
-// carryFolder carries bytes both ways until either side ends or ctx does. What a
-// side does not take holds up the other: both have a window of their own.
-func carryFolder(ctx context.Context, socket net.Conn, channel ssh.Channel, greeting packet) error {
+// carry carries packets both ways until either side ends or ctx does. What a side
+// does not take holds up the other: both have a window of their own.
+func (h *Home) carry(ctx context.Context, socket net.Conn, channel ssh.Channel, greeting packet) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	end := sync.OnceFunc(func() {
+		cancel()
 		socket.Close()
 		channel.Close()
 	})
@@ -149,15 +160,18 @@ func carryFolder(ctx context.Context, socket net.Conn, channel ssh.Channel, gree
 	if err := greetAgain(socket, greeting); err != nil {
 		return err
 	}
-	var copying sync.WaitGroup
-	copying.Go(func() {
+	g := newGuard(ctx, h.config.Lock, socket, channel, h.config.Log)
+	defer g.close()
+	var answers sync.WaitGroup
+	answers.Go(func() {
 		defer end()
-		io.Copy(socket, channel)
+		carry(channel, g.toHere, g.answer)
 	})
-	_, err := io.Copy(channel, socket)
+	err := carry(socket, g.toThere, g.request)
+	ended := ctx.Err() != nil
 	end()
-	copying.Wait()
-	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
+	answers.Wait()
+	if ended || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

@@ -33,6 +33,7 @@ type server struct {
 	folders []string // that can be listed
 	echo    bool     // send back what follows the greeting
 	serve   func(conn net.Conn)
+	lock    Lock
 	opened  []net.Conn // the server's ends
 }
 
@@ -88,7 +89,7 @@ func open(t *testing.T, s *server, extra ...string) (*Home, error) {
 	s.t = t
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	h, err := Open(ctx, s, extra, slog.New(slog.DiscardHandler))
+	h, err := Open(ctx, Config{Server: s, Extra: extra, Lock: s.lock, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		for _, f := range h.Folders {
 			f.Socket.Close()
@@ -127,10 +128,14 @@ func TestOpen(t *testing.T) {
 		if _, err := greet(conn); err != nil {
 			t.Fatal(err)
 		}
-		sent := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
-		go conn.Write(sent)
-		got := make([]byte, len(sent))
-		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, sent) {
+		var sent bytes.Buffer
+		for n := range 100 {
+			writePacket(&sent, append(packet{200, 0, 0, 0, byte(n)}, make([]byte, n*1000)...))
+		}
+		writePacket(&sent, make(packet, maxCarried))
+		go conn.Write(sent.Bytes())
+		got := make([]byte, sent.Len())
+		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, sent.Bytes()) {
 			t.Errorf("%s: %v", f.Path, err)
 		}
 	}
@@ -215,7 +220,7 @@ func TestSilentServer(t *testing.T) {
 		close(heard)
 	}}
 	go func() { <-heard; cancel() }()
-	h, err := Open(ctx, s, nil, slog.New(slog.DiscardHandler))
+	h, err := Open(ctx, Config{Server: s, Log: slog.New(slog.DiscardHandler)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

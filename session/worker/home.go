@@ -35,7 +35,7 @@ func (h *homes) need(m *wire.NeedHome) {
 		}
 		log := h.worker.log
 		extra := m.Extra[:min(len(m.Extra), wire.MaxFiles-1)]
-		opened, err := home.Open(h.ctx, h.client, extra, log)
+		opened, err := home.Open(h.ctx, home.Config{Server: h.client, Extra: extra, Lock: home.LockBy(h.client), Log: log})
 		h.last = opened
 		h.tasks.Go(opened.Wait)
 		answer := &wire.Home{ID: m.ID}

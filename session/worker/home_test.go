@@ -12,7 +12,10 @@ import (
 	"goldm/session/internal/sshtest"
 )
 
-// sftp answers what the worker asks of the home, and then says a word.
+// mounted is a packet of a type that nobody looks at.
+const mounted = "\x00\x00\x00\x05\xc9\x00\x00\x00\x00"
+
+// sftp answers what the worker asks of the home, and then sends one packet for another.
 func sftp(home string) func(string, ssh.Channel) {
 	return func(name string, channel ssh.Channel) {
 		for _, answer := range []struct {
@@ -23,7 +26,7 @@ func sftp(home string) func(string, ssh.Channel) {
 			{14, "\x00\x00\x00" + string(rune(21+len(home))) + "\x68\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00" + string(rune(len(home))) + home + strings.Repeat("\x00", 8)},
 			{13 + len(home), "\x00\x00\x00\x0a\x66\x00\x00\x00\x01\x00\x00\x00\x017"},
 			{14, "\x00\x00\x00\x09\x65\x00\x00\x00\x01\x00\x00\x00\x00"},
-			{1, "mounted"},
+			{9, mounted},
 		} {
 			if _, err := io.ReadFull(channel, make([]byte, answer.reads)); err != nil {
 				return
@@ -61,9 +64,9 @@ func TestHome(t *testing.T) {
 			t.Fatalf("got %+v; the log:\n%s", m, d.log)
 		}
 		defer wire.CloseFiles(m)
-		io.WriteString(m.Files[0], "\x00\x00\x00\x05\x01\x00\x00\x00\x03?")
-		greeting := make([]byte, 9+len("mounted"))
-		if _, err := io.ReadFull(m.Files[0], greeting); err != nil || !strings.HasSuffix(string(greeting), "mounted") {
+		io.WriteString(m.Files[0], "\x00\x00\x00\x05\x01\x00\x00\x00\x03"+mounted)
+		greeting := make([]byte, 9+len(mounted))
+		if _, err := io.ReadFull(m.Files[0], greeting); err != nil || !strings.HasSuffix(string(greeting), mounted) {
 			t.Fatalf("%q, %v", greeting, err)
 		}
 		earlier = append(earlier, m.Files[0])

@@ -1,0 +1,260 @@
+package home
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"sync"
+)
+
+// More types of packets.
+const (
+	typeOpen   = 3
+	typeRemove = 13
+)
+
+const (
+	openForWriting = 2 // SSH_FXF_WRITE: section 6.3
+	statusDenied   = 3 // SSH_FX_PERMISSION_DENIED
+
+	// Mozilla's programs lock a profile by fcntl(2) on the first file, and say who
+	// has it by the target of the second, a link that the next one removes
+	// when it takes its owner for dead: nsProfileLock.cpp.
+	lockFile = ".parentlock"
+	lockLink = "lock"
+
+	maxLocks = 3 // at a time: each takes one of the ten channels that sshd allows
+
+	// maxCarried bounds a packet that is carried, in bytes; OpenSSH's is 256 KiB.
+	maxCarried = 1 << 20
+)
+
+// ErrBusy is what a Lock returns for a file that another computer has locked.
+var ErrBusy = errors.New("another computer has it locked")
+
+// Lock locks a file on the server, for programs there and those of other
+// clients, until release is called.
+type Lock func(ctx context.Context, file string) (release func(), err error)
+
+// guard carries the packets of a folder, and locks on the server what a program
+// locks here: sshfs's locks do not leave the client.
+type guard struct {
+	ctx     context.Context
+	lock    Lock
+	log     *slog.Logger
+	toHere  *stream
+	toThere *stream
+	asking  sync.WaitGroup
+
+	mu      sync.Mutex
+	locks   map[string]*held // by file
+	opening map[uint32]*held // by the request that the server has not answered
+	handles map[string]*held // by the server's handle
+	foreign map[string]bool  // folders that another computer has
+}
+
+// held is a lock on the server.
+type held struct {
+	file    string
+	users   int // files open here, or about to be
+	release func()
+}
+
+// stream takes whole packets from several goroutines.
+type stream struct {
+	mu sync.Mutex
+	w  *bufio.Writer
+}
+
+func newStream(w io.Writer) *stream { return &stream{w: bufio.NewWriterSize(w, 64<<10)} }
+
+// write writes a packet; it may stay in the buffer where more follows.
+func (s *stream) write(p packet, more bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := writePacket(s.w, p); err != nil || more {
+		return err
+	}
+	return s.w.Flush()
+}
+
+func newGuard(ctx context.Context, lock Lock, here, there io.Writer, log *slog.Logger) *guard {
+	return &guard{
+		ctx: ctx, lock: lock, log: log, toHere: newStream(here), toThere: newStream(there),
+		locks: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]bool),
+	}
+}
+
+// close releases what is locked. Neither carry may run any more.
+func (g *guard) close() {
+	g.asking.Wait()
+	for _, h := range g.locks {
+		h.release()
+	}
+}
+
+// carry passes packets on until either side ends; look sees each first, and tells
+// whether it has been seen to.
+func carry(from io.Reader, to *stream, look func(packet) bool) error {
+	r := bufio.NewReaderSize(from, 64<<10)
+	var buffer bytes.Buffer
+	for {
+		var length [4]byte
+		if _, err := io.ReadFull(r, length[:]); err != nil {
+			return err
+		}
+		n := binary.BigEndian.Uint32(length[:])
+		if n < 5 || n > maxCarried {
+			return fmt.Errorf("an SFTP packet of %d bytes", n)
+		}
+		buffer.Reset()
+		if copied, err := io.CopyN(&buffer, r, int64(n)); err != nil {
+			return fmt.Errorf("%d of %d bytes of a packet: %w", copied, n, io.ErrUnexpectedEOF)
+		}
+		p := packet(buffer.Bytes())
+		if look(p) {
+			continue
+		}
+		if err := to.write(p, r.Buffered() > 0); err != nil {
+			return err
+		}
+	}
+}
+
+// request looks at a packet on its way to the server.
+func (g *guard) request(p packet) bool {
+	id, body := binary.BigEndian.Uint32(p[1:]), p[5:]
+	switch p[0] {
+	case typeOpen:
+		file, rest, err := cutString(body)
+		writes := len(rest) >= 4 && binary.BigEndian.Uint32(rest)&openForWriting != 0
+		if err != nil || !writes || path.Base(file) != lockFile {
+			return false
+		}
+		// It overtakes nothing: what asks for a file waits for it.
+		p = bytes.Clone(p)
+		g.asking.Go(func() { g.open(id, file, p) })
+		return true
+	case typeRemove:
+		file, _, err := cutString(body)
+		if err != nil || path.Base(file) != lockLink || !g.isForeign(path.Dir(file)) {
+			return false
+		}
+		g.deny(id)
+		return true
+	case typeClose:
+		if handle, _, err := cutString(body); err == nil {
+			defer g.closed(handle)
+		}
+	}
+	return false
+}
+
+// answer looks at a packet on its way from the server.
+func (g *guard) answer(p packet) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id := binary.BigEndian.Uint32(p[1:])
+	h := g.opening[id]
+	if h == nil {
+		return false
+	}
+	delete(g.opening, id)
+	if handle, _, err := cutString(p[5:]); p[0] == typeHandle && err == nil && g.handles[handle] == nil {
+		g.handles[handle] = h
+	} else {
+		g.drop(h)
+	}
+	return false
+}
+
+// open has the server open a lock file once it is locked there, or refuses.
+func (g *guard) open(id uint32, file string, p packet) {
+	h, err := g.acquire(file)
+	if errors.Is(err, ErrBusy) {
+		g.log.Info("a profile is in use on another computer", "file", file)
+		g.deny(id)
+		return
+	}
+	if err != nil {
+		g.log.Warn("a profile is not locked on the server", "file", file, "err", err)
+	}
+	if h != nil {
+		g.mu.Lock()
+		g.opening[id] = h
+		g.mu.Unlock()
+	}
+	g.toThere.write(p, false) // an error ends the other direction
+}
+
+// acquire locks a file, or counts another user of its lock.
+func (g *guard) acquire(file string) (*held, error) {
+	g.mu.Lock()
+	h, others := g.locks[file], len(g.locks)
+	if h != nil {
+		h.users++
+	}
+	g.mu.Unlock()
+	if h != nil {
+		return h, nil
+	}
+	if g.lock == nil || others >= maxLocks {
+		return nil, errors.New("too many are, or none can be")
+	}
+	release, err := g.lock(g.ctx, file)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if errors.Is(err, ErrBusy) {
+		g.foreign[path.Dir(file)] = true
+	} else {
+		delete(g.foreign, path.Dir(file))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if h := g.locks[file]; h != nil { // another was faster
+		release()
+		h.users++
+		return h, nil
+	}
+	h = &held{file: file, users: 1, release: release}
+	g.locks[file] = h
+	return h, nil
+}
+
+// closed is told of a handle that is being closed.
+func (g *guard) closed(handle string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if h := g.handles[handle]; h != nil {
+		delete(g.handles, handle)
+		g.drop(h)
+	}
+}
+
+// drop counts one user less; the last one releases the lock. g.mu is held.
+func (g *guard) drop(h *held) {
+	if h.users--; h.users == 0 {
+		delete(g.locks, h.file)
+		h.release()
+	}
+}
+
+func (g *guard) isForeign(folder string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.foreign[folder]
+}
+
+// deny answers a request in the server's place.
+func (g *guard) deny(id uint32) {
+	status := binary.BigEndian.AppendUint32(packet{typeStatus}, id)
+	status = binary.BigEndian.AppendUint32(status, statusDenied)
+	g.toHere.write(appendString(appendString(status, "in use on another computer"), "en"), false)
+}

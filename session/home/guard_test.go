@@ -1,0 +1,205 @@
+package home
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// locker remembers what is locked on a server.
+type locker struct {
+	busy   []string // what others have
+	held   []string
+	broken error
+}
+
+func (l *locker) lock(_ context.Context, file string) (func(), error) {
+	if slices.Contains(l.busy, file) {
+		return nil, ErrBusy
+	}
+	if l.broken != nil {
+		return nil, l.broken
+	}
+	l.held = append(l.held, file)
+	return func() {
+		l.held = slices.DeleteFunc(l.held, func(f string) bool { return f == file })
+	}, nil
+}
+
+// desk is a guard whose sides are buffers.
+type desk struct {
+	*guard
+	t           *testing.T
+	here, there bytes.Buffer
+	l           *locker
+}
+
+func newDesk(t *testing.T, l *locker) *desk {
+	d := &desk{t: t, l: l}
+	d.guard = newGuard(t.Context(), l.lock, &d.here, &d.there, slog.New(slog.DiscardHandler))
+	return d
+}
+
+// ask sends a request, which the guard passes on, in its own time, or answers.
+func (d *desk) ask(p packet) {
+	d.t.Helper()
+	if !d.request(p) {
+		d.toThere.write(p, false)
+	}
+	d.asking.Wait()
+}
+
+// arrived returns the packets on a side since the last look.
+func arrived(t *testing.T, side *bytes.Buffer) []packet {
+	t.Helper()
+	var packets []packet
+	for side.Len() > 0 {
+		p, err := readPacket(side)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets = append(packets, p)
+	}
+	return packets
+}
+
+// check compares what has come to the sides, and what is locked.
+func (d *desk) check(step string, there, here []packet, held ...string) {
+	d.t.Helper()
+	if diff := cmp.Diff([][]packet{there, here}, [][]packet{arrived(d.t, &d.there), arrived(d.t, &d.here)}); diff != "" {
+		d.t.Errorf("%s: %s", step, diff)
+	}
+	if !slices.Equal(d.l.held, held) {
+		d.t.Errorf("%s: held %q, want %q", step, d.l.held, held)
+	}
+}
+
+func about(kind byte, id uint32, text string) packet {
+	return appendString(binary.BigEndian.AppendUint32(packet{kind}, id), text)
+}
+
+func opening(id uint32, file string, flags uint32) packet {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(about(typeOpen, id, file), flags), 0)
+}
+
+func denied(id uint32) packet {
+	status := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(packet{typeStatus}, id), statusDenied)
+	return appendString(appendString(status, "in use on another computer"), "en")
+}
+
+const (
+	profile = "/home/anna/.mozilla/firefox/x.default/.parentlock"
+	other   = "/home/anna/.thunderbird/y/.parentlock"
+	writing = 0x1a // write, create, truncate
+)
+
+func TestGuardLocks(t *testing.T) {
+	d := newDesk(t, new(locker))
+	open := opening(7, profile, writing)
+	d.ask(open)
+	d.check("opening", []packet{open}, nil, profile)
+	d.answer(about(typeHandle, 7, "h1"))
+	second := opening(8, profile, writing)
+	d.ask(second) // another Firefox of this session
+	d.answer(about(typeHandle, 8, "h2"))
+	d.check("opening twice", []packet{second}, nil, profile)
+	for handle, held := range map[string][]string{"h2": {profile}, "no": {profile}} {
+		d.ask(about(typeClose, 9, handle))
+		d.check("closing "+handle, []packet{about(typeClose, 9, handle)}, nil, held...)
+	}
+	d.ask(about(typeClose, 10, "h1"))
+	d.check("closing the last", []packet{about(typeClose, 10, "h1")}, nil)
+}
+
+func TestGuardDenies(t *testing.T) {
+	l := &locker{busy: []string{profile}}
+	d := newDesk(t, l)
+	d.ask(opening(7, profile, writing))
+	d.check("opening", nil, []packet{denied(7)})
+	link, elsewhere := about(typeRemove, 8, "/home/anna/.mozilla/firefox/x.default/lock"), about(typeRemove, 9, "/home/anna/lock")
+	d.ask(link)
+	d.ask(elsewhere)
+	d.check("removing", []packet{elsewhere}, []packet{denied(8)})
+	l.busy = nil
+	again := opening(10, profile, writing)
+	d.ask(again)
+	d.ask(link)
+	d.check("later", []packet{again, link}, nil, profile)
+}
+
+func TestGuardPasses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		p packet
+		l locker
+	}{
+		"reading":        {opening(1, profile, 1), locker{busy: []string{profile}}},
+		"another file":   {opening(1, "/home/anna/x.parentlock", writing), locker{busy: []string{"/home/anna/x.parentlock"}}},
+		"no agent":       {opening(1, profile, writing), locker{broken: errors.New("no agent")}},
+		"cut short":      {about(typeOpen, 1, profile), locker{}},
+		"nonsense":       {packet{typeOpen, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}, locker{}},
+		"a bare closing": {packet{typeClose, 0, 0, 0, 1}, locker{}},
+	} {
+		d := newDesk(t, &tt.l)
+		d.ask(tt.p)
+		d.check(name, []packet{tt.p}, nil)
+	}
+}
+
+// What the server does not open is not locked for long, and what is open at the
+// end not for longer.
+func TestGuardLetsGo(t *testing.T) {
+	d := newDesk(t, new(locker))
+	d.ask(opening(1, profile, writing))
+	d.answer(about(typeStatus, 1, ""))
+	if len(d.l.held) > 0 {
+		t.Errorf("held after a refusal: %q", d.l.held)
+	}
+	for id, file := range []string{profile, other, "/a/.parentlock", "/b/.parentlock"} {
+		d.ask(opening(uint32(id), file, writing))
+	}
+	if len(d.l.held) != maxLocks {
+		t.Errorf("%d are held", len(d.l.held))
+	}
+	d.answer(about(typeHandle, 0, "h"))
+	d.close()
+	if len(d.l.held) > 0 {
+		t.Errorf("held after the end: %q", d.l.held)
+	}
+}
+
+func FuzzGuard(f *testing.F) {
+	f.Add([]byte(opening(1, profile, writing)), []byte(about(typeHandle, 1, "h")))
+	f.Fuzz(func(t *testing.T, asked, answered []byte) {
+		if len(asked) < 5 || len(answered) < 5 {
+			return
+		}
+		l := new(locker)
+		d := newDesk(t, l)
+		d.ask(asked)
+		d.answer(answered)
+		d.close()
+		if len(l.held) > 0 {
+			t.Errorf("held: %q", l.held)
+		}
+	})
+}
+
+func FuzzCarry(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x05\x01\x00\x00\x00\x03"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var out bytes.Buffer
+		to := newStream(&out)
+		err := carry(bytes.NewReader(text), to, func(packet) bool { return false })
+		to.w.Flush()
+		if err == nil || !bytes.HasPrefix(text, out.Bytes()) || err == io.EOF && out.Len() != len(text) {
+			t.Errorf("%d of %d bytes, %v", out.Len(), len(text), err)
+		}
+	})
+}
