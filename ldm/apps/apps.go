@@ -17,6 +17,7 @@ const (
 	maxOpen    = 512      // requests of a login at once
 	maxRunning = 64       // programs of a login at once
 	maxBytes   = 32 << 10 // of a program's arguments, in all
+	umask      = 0o022    // of programs, as login(1) has it; ldm's own is stricter
 	maxStartup = 1 << 10  // bytes of a startup notification's id
 
 	patience    = 5 * time.Second  // of a request, until a program ends that is one too many
@@ -136,7 +137,7 @@ func (a *Apps) Wait() {
 	a.tasks.Wait()
 	a.CloseHome()
 	if a.place != nil {
-		a.place.bus.close()
+		a.place.bus.wait()
 	}
 }
 

@@ -168,7 +168,7 @@ func (l *login) shared() string {
 
 func TestWhatProgramsHave(t *testing.T) {
 	l := newLogin(t, nil)
-	got := l.said(1, "id -u; id -G; pwd; env; stat -c '%a %u' $XAUTHORITY $HOME; cat $XAUTHORITY | tail -c 16", func(r *wire.Run) {
+	got := l.said(1, "id -u; id -G; pwd; env; umask; stat -c '%a %u' $XAUTHORITY $HOME; cat $XAUTHORITY | tail -c 16", func(r *wire.Run) {
 		r.Startup, r.Dir = "start_TIME1", "/nonexistent"
 	})
 	u := l.place.User
@@ -180,7 +180,7 @@ func TestWhatProgramsHave(t *testing.T) {
 		"HOME=/run/user/UID/home", "USER=userUID", "LOGNAME=userUID", "SHELL=/bin/sh", "DISPLAY=:77", "XDG_RUNTIME_DIR=/run/user/UID",
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games", "LANG=C.UTF-8",
 		"PULSE_SERVER=unix:/somewhere", "DESKTOP_STARTUP_ID=start_TIME1",
-		"400 UID", "700 UID",
+		"0022", "400 UID", "700 UID",
 	} {
 		if line = strings.ReplaceAll(line, "UID", fmt.Sprint(u.UID)); !strings.Contains(got, "\n"+line+"\n") {
 			t.Errorf("no %q in\n%s", line, got)

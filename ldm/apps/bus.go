@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"goldm/internal/supervise"
 	"goldm/ldm/room"
@@ -25,12 +24,12 @@ const (
 // at once: they wait until the daemon is up.
 type bus struct {
 	listener *net.UnixListener
-	cancel   context.CancelFunc
 	keeper   sync.WaitGroup
 }
 
-// startBus starts the programs' D-Bus session, in the room.
-func startBus(f *furnished, home Home, log *slog.Logger, output *os.File) (*bus, error) {
+// startBus starts the programs' D-Bus session, in the room. When ctx is done it is
+// not started again.
+func startBus(ctx context.Context, f *furnished, home Home, log *slog.Logger, output *os.File) (*bus, error) {
 	if _, err := exec.LookPath(busProgram); err != nil {
 		return nil, err
 	}
@@ -43,20 +42,19 @@ func startBus(f *furnished, home Home, log *slog.Logger, output *os.File) (*bus,
 		listener.Close()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	b := &bus{listener: listener, cancel: cancel}
+	b := &bus{listener: listener}
 	command := room.Command{
 		Name: busProgram, Log: log,
 		// dbus-daemon(1): "systemd:" takes the socket of sd_listen_fds(3).
 		Args:   []string{busProgram, "--session", "--address=systemd:", "--nofork", "--nopidfile"},
 		Env:    slices.Concat(f.env, home.Env(), []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + path}),
-		Groups: f.Groups, Network: true, Dirs: []string{home.Path()}, Output: output,
+		Groups: f.Groups, Network: true, Umask: umask, Dirs: []string{home.Path()}, Output: output,
 	}
 	b.keeper.Go(func() { b.keep(ctx, f.Room, command, log) })
 	return b, nil
 }
 
-// keep has the daemon running. Where it cannot, the socket goes: programs are
+// keep has the daemon running until ctx is done. Where it cannot, the socket goes: programs are
 // better told that there is no bus than kept waiting.
 func (b *bus) keep(ctx context.Context, in *room.Room, command room.Command, log *slog.Logger) {
 	defer b.listener.Close()
@@ -66,13 +64,11 @@ func (b *bus) keep(ctx context.Context, in *room.Room, command room.Command, log
 			log.Warn("no D-Bus session", "cause", err)
 			return
 		}
-		select {
-		case <-process.Done():
-			log.Warn("the D-Bus session ended", "cause", process.Err())
-		case <-ctx.Done():
-			process.Stop(time.Second)
+		err = process.Err() // at the latest when the room is closed
+		if ctx.Err() != nil {
 			return
 		}
+		log.Warn("the D-Bus session ended", "cause", err)
 	}
 }
 
@@ -95,9 +91,9 @@ func (b *bus) address() string {
 	return "unix:path=" + b.listener.Addr().String()
 }
 
-func (b *bus) close() {
+// wait waits for the daemon's end, which is the room's.
+func (b *bus) wait() {
 	if b != nil {
-		b.cancel()
 		b.keeper.Wait()
 	}
 }

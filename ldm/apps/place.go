@@ -38,7 +38,7 @@ func (a *Apps) furnish() {
 func (a *Apps) furnishBus(home Home) {
 	f := a.place
 	var err error
-	if f.bus, err = startBus(f, home, a.log, a.config.Output); err != nil {
+	if f.bus, err = startBus(a.ctx, f, home, a.log, a.config.Output); err != nil {
 		a.log.Warn("programs have no D-Bus", "cause", err)
 	}
 	f.env = append(f.env, "DBUS_SESSION_BUS_ADDRESS="+f.bus.address())

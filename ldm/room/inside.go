@@ -41,6 +41,7 @@ type entry struct {
 	Room      int // descriptor of the room's first process
 	Listeners int // descriptors from 3 on
 	Report    int // descriptor that takes why there is no program; 0 for none
+	Umask     int
 	Realtime  bool
 	Folder    string
 	Dirs      []string
@@ -153,6 +154,9 @@ func (e *entry) become() error {
 		}
 	}
 	await(e.After)
+	if e.Umask != 0 {
+		unix.Umask(e.Umask)
+	}
 	return privs.ExecIn(e.User, e.Parent, e.Dirs, append([]string{program}, e.args[1:]...))
 }
 

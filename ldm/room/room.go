@@ -115,6 +115,7 @@ type Command struct {
 
 	Groups   []int    // supplementary groups
 	Network  bool     // whether it sees the machine's network; else there is none
+	Umask    int      // as umask(2); 0 for this process's own
 	Realtime bool     // whether it may raise its own priority; see MayRaise
 	Folder   string   // a folder of the user's to make, unless it is there
 	Dirs     []string // working directories: the first that the user can enter, else /
@@ -163,7 +164,7 @@ func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
 	user.Groups = c.Groups
 	e := entry{
 		User: user, Parent: os.Getpid(), Room: firstFD,
-		Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
+		Umask: c.Umask, Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
 	}
 	if c.Listener != nil {
 		e.Listeners, e.Room = 1, firstFD+1

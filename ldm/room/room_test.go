@@ -288,6 +288,14 @@ func TestDirs(t *testing.T) {
 	}
 }
 
+func TestUmask(t *testing.T) {
+	r := open(t, nil)
+	defer r.Close()
+	if got := output(t, r, "umask", Command{Umask: 0o027}); got != "0027\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // X servers are within reach, and no display's place can be taken.
 func TestDisplays(t *testing.T) {
 	if _, err := os.Stat(displayDir); err != nil {

@@ -1,0 +1,39 @@
+// Command fakeworker takes the place of ldm-session and hands its end of ldm's
+// socket to a test, which is then the worker: see unix(7), SCM_RIGHTS.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"goldm/internal/cli"
+)
+
+const (
+	fromLDM = 3                        // the descriptor of ldm's socket
+	socket  = "/tmp/fakeworker.socket" // where the test listens
+)
+
+func main() { os.Exit(cli.Main("fakeworker", run)) }
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 1 && args[0] == "probe" { // there is nothing to watch
+		<-ctx.Done()
+		return nil
+	}
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(fromLDM), nil); err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	unix.Close(fromLDM)
+	conn.Read(make([]byte, 1)) // until the test has had enough
+	return nil
+}
