@@ -40,14 +40,14 @@ func TestMain(m *testing.M) {
 
 // login is what a login has on a client, with its programs.
 type login struct {
-	t       *testing.T
+	t       testing.TB
 	apps    *Apps
 	place   Place
 	answers chan *wire.Ran
 	end     sync.Once
 }
 
-func newLogin(t *testing.T, change func(*Config)) *login {
+func newLogin(t testing.TB, change func(*Config)) *login {
 	t.Helper()
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -419,5 +419,20 @@ func TestOutputAndLog(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != maxLogged || !strings.Contains(lines[len(lines)-1], "login=ABC") || !strings.Contains(lines[len(lines)-1], "the rest is not logged") {
 		t.Errorf("%d lines, the last: %s", len(lines), lines[len(lines)-1])
+	}
+}
+
+// BenchmarkStart measures the way from a request to a program that runs.
+func BenchmarkStart(b *testing.B) {
+	l := newLogin(b, nil)
+	l.last(&wire.Run{ID: 1<<32 - 1, Args: []string{"true"}}) // which makes the room
+	for i := range b.N {
+		b.StartTimer()
+		l.start(&wire.Run{ID: uint32(i), Args: []string{"true"}})
+		if r := l.answer(); r.State != wire.Running {
+			b.Fatalf("got %+v", r)
+		}
+		b.StopTimer()
+		l.answer()
 	}
 }
