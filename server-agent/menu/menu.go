@@ -1,6 +1,7 @@
 package menu
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -26,7 +27,10 @@ const (
 
 // Menu is the entries of the client's programs for a session. A nil *Menu is that of
 // a session without.
-type Menu struct{ dir string }
+type Menu struct {
+	dir  string
+	name string // another path of it; or empty
+}
 
 // leadScript leads the desktop to the menu in the folder $1, and runs the rest of its
 // arguments. It runs after the login's files, which may set the variables. Their
@@ -67,7 +71,7 @@ func Write(dir string, packed []byte, env []string) (*Menu, error) {
 			}
 		}
 	}
-	return &Menu{dir}, nil
+	return &Menu{dir: dir}, nil
 }
 
 // write writes a file that must not be there yet.
@@ -88,5 +92,5 @@ func (m *Menu) Argv() []string {
 	if m == nil {
 		return nil
 	}
-	return []string{"/bin/sh", "-c", leadScript, "sh", m.dir}
+	return []string{"/bin/sh", "-c", leadScript, "sh", cmp.Or(m.name, m.dir)}
 }

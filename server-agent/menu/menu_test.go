@@ -160,6 +160,55 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// Sessions, one after the other, have one name; those at a time have their own.
+func TestSettle(t *testing.T) {
+	runtime := t.TempDir()
+	made := func(n string) *Menu {
+		m, err := Write(filepath.Join(t.TempDir(), n), pack(t, file("share/x", "")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	settled := func(m *Menu) string {
+		t.Helper()
+		if err := m.Settle(runtime); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimPrefix(m.Argv()[len(m.Argv())-1], runtime)
+	}
+	a, b := made("a"), made("b")
+	if got := settled(a) + settled(b); got != "/ltsp-menu-1/ltsp-menu-2" {
+		t.Errorf("two at a time: %s", got)
+	}
+	if _, err := os.Stat(filepath.Join(runtime, "ltsp-menu-1/last/x")); err != nil {
+		t.Error(err)
+	}
+	if err := a.Remove(); err != nil {
+		t.Error(err)
+	}
+	os.RemoveAll(b.dir) // that session was killed
+	if got := settled(made("c")) + settled(made("d")); got != "/ltsp-menu-1/ltsp-menu-2" {
+		t.Errorf("two after that: %s", got)
+	}
+	for range slots - 2 {
+		settled(made("e"))
+	}
+	last := made("f")
+	if err := last.Settle(runtime); err == nil || last.Argv()[4] != last.dir || last.Remove() != nil {
+		t.Errorf("one too many: %v, %v", err, last)
+	}
+	for _, bad := range []string{"", "/nonexistent", "/a:b"} {
+		if err := made("g").Settle(bad); err == nil {
+			t.Errorf("settled in %q", bad)
+		}
+	}
+	var none *Menu
+	if none.Settle(runtime) != nil || none.Remove() != nil {
+		t.Error("no menu has a name")
+	}
+}
+
 func TestInbox(t *testing.T) {
 	var box Inbox
 	box.Add([]byte("a"))

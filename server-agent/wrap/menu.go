@@ -31,6 +31,9 @@ func (s *session) takeMenu(ctx context.Context, env []string) *menu.Menu {
 	if err != nil {
 		s.warn("the client's programs are not in the menus: %v", err)
 	}
+	if err := taken.Settle(s.folder.Runtime); err != nil {
+		s.log.Info("the menu has a name of this session's only", "err", err)
+	}
 	return taken
 }
 

@@ -50,7 +50,7 @@ func TestMenu(t *testing.T) {
 		bundle.File{Path: "config/mimeapps.list", Data: []byte("[Default Applications]\n")})
 	r.expect(&agentwire.Pong{})
 	r.expect(&agentwire.Started{})
-	dir := filepath.Join(r.runtime, "ltsp-session-"+r.id, "menu")
+	dir := filepath.Join(r.runtime, "ltsp-menu-1")
 	want := []string{dir + "/first:/opt/share:" + dir + "/last", dir + "/config:/etc/xdg", "entry"}
 	if d := cmp.Diff(want, r.lines("menu:", len(want))); d != "" {
 		t.Error(d)

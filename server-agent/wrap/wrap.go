@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/server-agent/menu"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/sound"
 )
@@ -95,6 +96,7 @@ type session struct {
 	folder sessions.Folder
 	output *relay // the desktop's own output, nil before the start
 	sound  *sound.Folder
+	menu   *menu.Menu
 	stop   chan struct{} // closed at the end, for the goroutine that reads In
 
 	messages <-chan agentwire.Message // from the client; closed when it has gone
@@ -120,6 +122,9 @@ func newSession(cfg Config) (*session, error) {
 
 func (s *session) close() {
 	s.sound.Stop()
+	if err := s.menu.Remove(); err != nil {
+		s.log.Warn("left behind", "err", err)
+	}
 	cleanUp(s.cfg.ID, s.cfg.Desktop.Env, s.log)
 	close(s.stop)
 	s.brood.close()
@@ -143,8 +148,8 @@ func (s *session) start(ctx context.Context) error {
 	if s.sound, err = sound.Open(env, s.log); err != nil {
 		s.log.Warn("sound", "err", err)
 	}
-	taken := s.takeMenu(ctx, env)
-	s.brood.first, err = s.cfg.Desktop.start(place{id: s.cfg.ID, folder: s.folder, env: env, menu: taken}, output.in, s.log)
+	s.menu = s.takeMenu(ctx, env)
+	s.brood.first, err = s.cfg.Desktop.start(place{id: s.cfg.ID, folder: s.folder, env: env, menu: s.menu}, output.in, s.log)
 	output.started()
 	if err != nil {
 		return err
