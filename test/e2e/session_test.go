@@ -144,10 +144,15 @@ func TestSessionEnvironment(t *testing.T) {
 	for _, want := range []string{
 		"LTSP_CLIENT=" + s.Client.Address().String() + "\n", "LTSP_CLIENT_HOSTNAME=client\n", "LTSP_CLIENT_MAC=",
 		"LDM_USERNAME=anna\n", "LANG=de_DE.UTF-8\n", "DESKTOP_SESSION=icewm-session\n", "XDG_SESSION_TYPE=x11\n",
-		"DBUS_SESSION_BUS_ADDRESS=unix:", "FROM_PROFILE=yes\n", "HOME=/home/anna\n", "DISPLAY=",
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=/tmp/ltsp-session-", "XDG_RUNTIME_DIR=/tmp/ltsp-session-", "LTSP_SESSION_ID=", "FROM_PROFILE=yes\n", "HOME=/home/anna\n", "DISPLAY=",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for _, internal := range []string{"LTSP_SESSION_BEGAN", "LTSP_ONE_SESSION"} {
+		if strings.Contains(out, internal) {
+			t.Errorf("%s is for the agent alone", internal)
 		}
 	}
 	// What the forwarded display does not offer: shared memory, and what sees into other clients.
