@@ -104,6 +104,21 @@ func TestMenuItems(t *testing.T) {
 	}
 }
 
+// Xfce's panel has the client's programs in its menu, and starts them.
+func TestMenuOfXfce(t *testing.T) {
+	s := newStation(t)
+	s.withMenus("LOCAL_APPS_MENU=True", "LOCAL_APPS_MENU_ITEMS=paint")
+	s.shell("xfce4-panel >/dev/null 2>&1 &")
+	s.waitWindow(`"xfce4-panel"`)
+	settle(t, "the panel's menu starts the painter", func() bool {
+		s.as("xfce4-popup-applicationsmenu") // which may find the panel not ready yet
+		_, err := s.onDisplay("xdotool", "key", "--delay", "300", "Down", "Right", "Return")
+		s.must(err)
+		out, err := s.onDisplay("xwininfo", "-root", "-tree")
+		return err == nil && strings.Contains(out, `"paint --as Malprogramm`)
+	})
+}
+
 // The server's window manager has the client's windows, panels hear that a program of the
 // client has started, and there is one clipboard.
 func TestMenuStartup(t *testing.T) {
