@@ -2,7 +2,8 @@
 //
 // A Group starts them, each in a process group of its own, and is the only one
 // that waits for them. A child dies with the Group's process, however that
-// ends; a child's own stragglers in its process group die with the child.
+// ends; a child's own stragglers in its process group die with the child, unless
+// it may leave them behind.
 package supervise
 
 import (
@@ -28,6 +29,10 @@ type Command struct {
 	Env   []string     // the whole environment
 	Dir   string
 	Files []*os.File // descriptors 3 and up, closed here once the child has them
+
+	// Leaves spares what the child leaves in its process group: somebody else ends
+	// that.
+	Leaves bool
 
 	// Namespaces are flags of clone(2), CLONE_NEW….
 	Namespaces uintptr
@@ -79,9 +84,10 @@ func NewGroupBeside(log *slog.Logger, pidfd *os.File) (*Group, error) {
 
 // Process is a child that runs or has run.
 type Process struct {
-	cmd  *exec.Cmd
-	log  *slog.Logger
-	done chan struct{}
+	cmd    *exec.Cmd
+	log    *slog.Logger
+	leaves bool
+	done   chan struct{}
 
 	mu     sync.Mutex
 	reaped bool
@@ -113,7 +119,7 @@ func (g *Group) Start(c Command) (*Process, error) {
 		cmd.SysProcAttr.Pdeathsig = 0
 	}
 
-	p := &Process{cmd: cmd, log: cmp.Or(c.Log, g.log).With("process", c.Name), done: make(chan struct{})}
+	p := &Process{cmd: cmd, leaves: c.Leaves, log: cmp.Or(c.Log, g.log).With("process", c.Name), done: make(chan struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -136,7 +142,9 @@ func (g *Group) wait(p *Process) {
 	pid := p.cmd.Process.Pid
 	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
-	unix.Kill(-pid, unix.SIGKILL)
+	if !p.leaves {
+		unix.Kill(-pid, unix.SIGKILL)
+	}
 	p.mu.Lock()
 	p.err = p.cmd.Wait()
 	p.reaped = true

@@ -422,6 +422,34 @@ func TestOutputAndLog(t *testing.T) {
 	}
 }
 
+// What a program has started lives on when it ends, until the login does.
+func TestWhatIsLeftBehind(t *testing.T) {
+	l := newLogin(t, nil)
+	dir := l.shared()
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"sh", "-c", "(sleep 0.2; echo still here >" + dir + "/said; exec sleep 1000) &"}}); r.State != wire.Exited || r.Status != 0 {
+		t.Fatalf("got %+v", r)
+	}
+	said := func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, "said"))
+		return err == nil && string(text) == "still here\n"
+	}
+	for deadline := time.Now().Add(limit); !said(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it ended with the program")
+		}
+	}
+	l.close()
+	status, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range status {
+		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), fmt.Sprintf("Uid:\t%d", l.place.User.UID)) {
+			t.Errorf("left: %s", text)
+		}
+	}
+}
+
 // BenchmarkStart measures the way from a request to a program that runs.
 func BenchmarkStart(b *testing.B) {
 	l := newLogin(b, nil)

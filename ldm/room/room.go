@@ -115,6 +115,7 @@ type Command struct {
 
 	Groups   []int    // supplementary groups
 	Network  bool     // whether it sees the machine's network; else there is none
+	Leaves   bool     // what it has started lives on when it ends, as long as the room
 	Umask    int      // as umask(2); 0 for this process's own
 	Realtime bool     // whether it may raise its own priority; see MayRaise
 	Folder   string   // a folder of the user's to make, unless it is there
@@ -184,7 +185,7 @@ func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
 	return r.programs.Start(supervise.Command{
 		Name: c.Name, Log: c.Log,
 		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}, c.Args),
-		Env:  c.Env, Dir: "/", Files: files, Namespaces: namespaces,
+		Env:  c.Env, Dir: "/", Files: files, Leaves: c.Leaves, Namespaces: namespaces,
 		Stdout: c.Output, Stderr: c.Output,
 	})
 }
