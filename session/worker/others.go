@@ -119,7 +119,8 @@ func (w *worker) askToEnd(ctx context.Context, list []agentwire.Session) (bool, 
 	if len(list) > 1 {
 		those = "these sessions"
 	}
-	question := fmt.Sprintf("You are logged in%s. End %s? Type yes or no: ", far.Where(list), those)
+	// As with PAM's, the last line is the prompt.
+	question := fmt.Sprintf("You are logged in%s.\nEnd %s? Type yes or no: ", far.Where(list), those)
 	for range maxAsked {
 		answer, err := w.question(ctx, wire.Visible, question)
 		if err != nil {

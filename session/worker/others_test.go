@@ -40,7 +40,7 @@ func startOthers(t *testing.T, agent func(*sshtest.Exec)) (*sshtest.Server, <-ch
 }
 
 func TestOneSession(t *testing.T) {
-	question := "You are logged in at station-07 since " + today.Format("15:04") + ". End that session? Type yes or no: "
+	question := "You are logged in at station-07 since " + today.Format("15:04") + ".\nEnd that session? Type yes or no: "
 	stays := "You stay logged in at station-07 since " + today.Format("15:04") + ". Log out there first, or let that session be ended."
 	missing := func(e *sshtest.Exec) { e.Exit(127) }
 	for name, tt := range map[string]struct {
@@ -104,7 +104,7 @@ func TestOddOthers(t *testing.T) {
 	d.send(m)
 	d.want(password)
 	d.answer(sshtest.Password)
-	want := "You are logged in at ab c" + strings.Repeat("x", 58) + "… since Sat 3 February, 04:05 and on the server two. End these sessions? Type yes or no: "
+	want := "You are logged in at ab c" + strings.Repeat("x", 58) + "… since Sat 3 February, 04:05 and on the server two.\nEnd these sessions? Type yes or no: "
 	if q, ok := d.next().(*wire.Question); !ok || q.Text != want {
 		t.Errorf("got  %+v\nwant %q", q, want)
 	}

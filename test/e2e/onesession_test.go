@@ -107,7 +107,7 @@ func TestOneSession(t *testing.T) {
 	}
 
 	conn := s.dial()
-	if q := s.question(conn); !strings.HasPrefix(q, "You are logged in at station-07 since ") || !strings.HasSuffix(q, ". End that session? Type yes or no: ") {
+	if q := s.question(conn); !strings.HasPrefix(q, "You are logged in at station-07 since ") || !strings.HasSuffix(q, ".\nEnd that session? Type yes or no: ") {
 		t.Errorf("asked %q", q)
 	}
 	refused := expect[*greetd.Error](t, s.call(conn, answer("no")))
