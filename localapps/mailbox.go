@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
@@ -34,6 +35,8 @@ type Mailbox struct {
 	// The atoms in use.
 	request, answer, version, utf8Text xproto.Atom
 	command, commandWait, logoutAction xproto.Atom
+
+	complaints atomic.Int64
 
 	times chan xproto.Timestamp // of the window's first property
 	wake  chan struct{}         // holds one where there is something to fetch
@@ -146,7 +149,20 @@ func (m *Mailbox) handle(event xgb.Event) {
 	case xproto.DestroyNotifyEvent:
 		m.jobs.forget(e.Window)
 	case xproto.SelectionClearEvent:
-		m.log.Warn("another program took the selection of the local applications; who knows this window still reaches it")
+		m.complain("another program took the selection of the local applications; who knows this window still reaches it")
+	}
+}
+
+// maxComplaints bounds the lines in the log about what is sent to a mailbox: whoever does
+// that can go on for ever.
+const maxComplaints = 100
+
+func (m *Mailbox) complain(message string, args ...any) {
+	switch n := m.complaints.Add(1); {
+	case n < maxComplaints:
+		m.log.Warn(message, args...)
+	case n == maxComplaints:
+		m.log.Warn("so many requests make no sense that the others are not logged")
 	}
 }
 
