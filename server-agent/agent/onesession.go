@@ -33,7 +33,8 @@ func admit(ctx context.Context, id, mode string, log *slog.Logger) (*entered, er
 	}
 	drained := false
 	if len(held) == 0 {
-		me := sessions.Session{ID: id, Client: sessions.Here(), Began: began}
+		me := sessions.Session{ID: id, Client: sessions.Here()}
+		me.Began, _ = time.Parse(time.RFC3339, os.Getenv(sessions.BeganVariable)) // session set it
 		e.known, held, drained = register(ctx, me, mode, log)
 	}
 	switch {

@@ -20,8 +20,10 @@ const (
 	// servers to end first.
 	registerLimit = 2 * time.Minute
 
-	// redialTime is how often a daemon is looked for that is not there.
-	redialTime = 5 * time.Second
+	// A daemon that has gone is looked for soon, since it may be started anew, and then
+	// ever more seldom.
+	firstRedial = 100 * time.Millisecond
+	lastRedial  = 5 * time.Second
 
 	// tellLimit bounds what is spent on telling the daemon something.
 	tellLimit = 2 * time.Second
@@ -94,7 +96,7 @@ func (r *registration) close() {
 
 // keep registers the session again with each daemon that comes.
 func (r *registration) keep(ctx context.Context, client *control.Client) {
-	for ctx.Err() == nil {
+	for pause := firstRedial; ctx.Err() == nil; pause = min(2*pause, lastRedial) {
 		if client == nil {
 			client = r.again(ctx)
 		}
@@ -102,9 +104,10 @@ func (r *registration) keep(ctx context.Context, client *control.Client) {
 			r.listen(ctx, client)
 			client.Close()
 			client = nil
+			pause = firstRedial
 		}
 		select {
-		case <-time.After(redialTime):
+		case <-time.After(pause):
 		case <-ctx.Done():
 		}
 	}

@@ -17,6 +17,7 @@ func (c *Cluster) Register(s Session) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.local[s.ID] = &local{Session: s}
+	c.heed(s.Server + "/" + s.ID) // what was asked for while no daemon knew it
 	c.move()
 	c.tell()
 	return nil

@@ -9,10 +9,12 @@ import (
 	"os"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 )
 
 const (
@@ -20,9 +22,14 @@ const (
 	// default, a second.
 	patience = 2 * time.Second
 
-	// tries is how often a call is made, each time to another member: one that
+	// limit bounds all tries of a call, each of which goes to another member: one that
 	// hangs does not show until the connection's own pings get no answer.
-	tries = 2
+	limit = 2*patience + 2*pause
+
+	pause = 100 * time.Millisecond // between tries
+
+	// libraryTries leaves trying again to do.
+	libraryTries = 1
 
 	// ping and pong find a connection whose other end hangs. etcd turns clients
 	// away that ping more often than every 5 seconds.
@@ -47,9 +54,16 @@ func connect(endpoints []string, security *tls.Config) (*clientv3.Client, error)
 		DialKeepAliveTime:    ping,
 		DialKeepAliveTimeout: pong,
 		MaxCallRecvMsgSize:   maxAnswer,
-		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(redial)},
+		MaxUnaryRetries:      libraryTries,
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(redial), grpc.WithChainUnaryInterceptor(saySo)},
 		Logger:               zap.NewNop(), // it would write JSON on our standard error
 	})
+}
+
+// saySo lets a call fail that has no connection, with the reason: the library would wait for one, and
+// then know only that time is up.
+func saySo(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return invoke(ctx, method, request, reply, conn, append(options, grpc.WaitForReady(false))...)
 }
 
 // TLS returns what to trust and to show: the files of the authorities, and
@@ -84,23 +98,38 @@ func TLS(ca, cert, key string) (*tls.Config, error) {
 	return config, nil
 }
 
-// do makes a call that may be made twice. It takes patience for each try at most.
+// do makes a call that may be made twice: again and again where it fails for reasons that may
+// pass, such as the election of a leader, for limit at most.
 func do[T any](ctx context.Context, call func(ctx context.Context) (T, error)) (T, error) {
-	var answer T
-	var err error
-	for range tries {
+	var reason error // the last one that says more than that there was no answer
+	for end := time.Now().Add(limit); ; {
 		try, cancel := context.WithTimeout(ctx, patience)
-		answer, err = call(try)
-		late := try.Err() != nil && ctx.Err() == nil
+		answer, err := call(try)
+		late := try.Err() != nil
 		cancel()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || isFinal(err) {
 			return answer, err
 		}
-		if late {
-			err = fmt.Errorf("no answer within %v: %w", patience, err)
+		if !late {
+			reason = err
+		}
+		if reason == nil {
+			reason = fmt.Errorf("no answer within %v: %w", patience, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		if time.Now().Add(patience).After(end) {
+			return answer, reason
 		}
 	}
-	return answer, err
+}
+
+// isFinal tells whether an error will be the same the next time.
+func isFinal(err error) bool {
+	var said rpctypes.EtcdError
+	return errors.Is(err, errLost) || errors.As(err, &said) && said.Code() != codes.Unavailable && said.Code() != codes.DeadlineExceeded
 }
 
 // commit is do for a transaction that did not go another way.

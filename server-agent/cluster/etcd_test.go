@@ -36,23 +36,29 @@ type etcd struct {
 }
 
 type member struct {
-	number  int
 	command *testbed.Cmd
 	log     *tail
 }
 
-// startEtcd starts a cluster of members, with flags for all of them.
-func startEtcd(t *testing.T, size int, flags ...string) *etcd {
+// startEtcd starts a cluster of members.
+func startEtcd(t *testing.T, size int) *etcd {
+	t.Helper()
+	e := newEtcd(t, size)
+	for i := range size {
+		e.start(i)
+	}
+	return e
+}
+
+// newEtcd prepares a cluster, with flags for all members.
+func newEtcd(t *testing.T, size int, flags ...string) *etcd {
 	t.Helper()
 	e := &etcd{t: t, machine: testbed.Start(t, testbed.Config{}).Server, flags: flags, scheme: "http"}
 	if len(flags) > 0 {
 		e.scheme = "https"
 	}
-	for i := range size {
-		e.members = append(e.members, &member{number: i})
-	}
-	for i := range size {
-		e.start(i)
+	for range size {
+		e.members = append(e.members, new(member))
 	}
 	return e
 }
