@@ -48,7 +48,7 @@ func startBus(ctx context.Context, f *furnished, home Home, log *slog.Logger, ou
 		// dbus-daemon(1): "systemd:" takes the socket of sd_listen_fds(3).
 		Args:   []string{busProgram, "--session", "--address=systemd:", "--nofork", "--nopidfile"},
 		Env:    slices.Concat(f.env, home.Env(), []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + path}),
-		Groups: f.Groups, Network: true, Umask: umask, Dirs: []string{home.Path()}, Output: output,
+		Groups: f.Groups, Network: true, Bounded: true, Umask: umask, Dirs: []string{home.Path()}, Output: output,
 	}
 	b.keeper.Go(func() { b.keep(ctx, f.Room, command, log) })
 	return b, nil

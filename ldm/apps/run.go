@@ -96,7 +96,7 @@ func (a *Apps) launch(path string, run *wire.Run, home Home) (*supervise.Process
 	return a.place.Room.Launch(ctx, room.Command{
 		Name: filepath.Base(path), Log: a.log.With("request", run.ID),
 		Args: append([]string{path}, run.Args[1:]...), Env: env,
-		Groups: a.place.Groups, Network: true, Leaves: true, Umask: umask, Dirs: dirs, Output: a.config.Output,
+		Groups: a.place.Groups, Network: true, Leaves: true, Bounded: true, Umask: umask, Dirs: dirs, Output: a.config.Output,
 	})
 }
 

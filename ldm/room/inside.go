@@ -41,6 +41,7 @@ type entry struct {
 	Room      int // descriptor of the room's first process
 	Listeners int // descriptors from 3 on
 	Report    int // descriptor that takes why there is no program; 0 for none
+	Bounded   bool
 	Umask     int
 	Realtime  bool
 	Folder    string
@@ -150,6 +151,11 @@ func (e *entry) become() error {
 	}
 	if e.Realtime {
 		if err := allowRealtime(); err != nil {
+			return err
+		}
+	}
+	if e.Bounded {
+		if err := makeBounded(); err != nil {
 			return err
 		}
 	}

@@ -116,6 +116,7 @@ type Command struct {
 	Groups   []int    // supplementary groups
 	Network  bool     // whether it sees the machine's network; else there is none
 	Leaves   bool     // what it has started lives on when it ends, as long as the room
+	Bounded  bool     // it may not take all of the machine's processes and memory
 	Umask    int      // as umask(2); 0 for this process's own
 	Realtime bool     // whether it may raise its own priority; see MayRaise
 	Folder   string   // a folder of the user's to make, unless it is there
@@ -165,7 +166,7 @@ func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
 	user.Groups = c.Groups
 	e := entry{
 		User: user, Parent: os.Getpid(), Room: firstFD,
-		Umask: c.Umask, Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
+		Bounded: c.Bounded, Umask: c.Umask, Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
 	}
 	if c.Listener != nil {
 		e.Listeners, e.Room = 1, firstFD+1

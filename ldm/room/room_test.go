@@ -288,6 +288,14 @@ func TestDirs(t *testing.T) {
 	}
 }
 
+func TestBounded(t *testing.T) {
+	r := open(t, nil)
+	defer r.Close()
+	if got := output(t, r, "ulimit -u 2>/dev/null || ulimit -p; cat /proc/self/oom_score_adj", Command{Bounded: true}); got != "4096\n500\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestUmask(t *testing.T) {
 	r := open(t, nil)
 	defer r.Close()
