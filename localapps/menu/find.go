@@ -26,8 +26,11 @@ const (
 func (c *collector) findSources() {
 	c.sources = make(map[string]string)
 	for _, dir := range c.DataDirs {
-		root := filepath.Join(dir, "applications")
-		err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		root, err := filepath.EvalSymlinks(filepath.Join(dir, "applications"))
+		if err != nil {
+			continue // most clients lack one of the folders
+		}
+		err = filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil // a folder that cannot be read has no programs
 			}

@@ -222,7 +222,11 @@ func names(files map[string]string) string {
 func TestWhichEntries(t *testing.T) {
 	entry := func(exec string) string { return "[Desktop Entry]\nType=Application\nName=X\nExec=" + exec + "\n" }
 	c := newClient(t, "a", "b")
-	c.write("local/applications/a.desktop", entry("a --local"))
+	c.write("opt/a.desktop", entry("a --local"))
+	c.write("local/x", "")
+	if err := os.Symlink("../opt", filepath.Join(c.root, "local/applications")); err != nil {
+		t.Fatal(err)
+	}
 	c.write("share/applications/a.desktop", entry("a"))
 	c.write("share/applications/kde/b.desktop", entry("b"))
 	c.write("share/applications/terminal.desktop", entry("a")+"Terminal=true\n")
