@@ -4,6 +4,7 @@ help:
 	@echo 'make demo   a thin client logs in to a server, on this machine'
 	@echo 'make build  the programs, into bin/'
 	@echo 'make test   all tests; those on two machines need root'
+	@echo 'make bench  remote sessions, ours beside others: docs/performance.md'
 	@echo 'make check  formatting, vet, import rules, staticcheck, known vulnerabilities'
 	@echo 'make clean  remove bin/ and the cached Debian trees'
 
@@ -22,6 +23,10 @@ test:
 	@scripts/need test
 	@scripts/test
 
+bench:
+	@scripts/need test
+	@scripts/bench
+
 check:
 	@scripts/need build
 	@scripts/check
@@ -29,4 +34,4 @@ check:
 clean:
 	rm -rf bin "$${XDG_CACHE_HOME:-$$HOME/.cache}/goldm"
 
-.PHONY: help build demo test check clean
+.PHONY: help bench build demo test check clean

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"goldm/internal/x11"
+	sessionx11 "goldm/session/x11"
+)
+
+// counterDisplay is the number of the display that the counter offers.
+const counterDisplay = 99
+
+// runCount runs a program with a display of its own that passes everything on
+// to $DISPLAY, and counts how often the program waited for an answer before it
+// mapped a window.
+func runCount(ctx context.Context, args []string) error {
+	if len(args) < 3 {
+		return errors.New("usage: count FILE AT-LEAST COMMAND…")
+	}
+	least, err := time.ParseDuration(args[1])
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(args[0]); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // an old count
+	}
+	target, err := sessionx11.ParseDisplay(os.Getenv("DISPLAY"))
+	if err != nil {
+		return err
+	}
+	authority := os.Getenv("XAUTHORITY")
+	if authority == "" {
+		authority = os.Getenv("HOME") + "/.Xauthority"
+	}
+	if err := target.Authorize(ctx, authority); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	// As sshd does: by TCP, so that libraries take the display for a remote one.
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(6000+counterDisplay)))
+	if err != nil {
+		return err
+	}
+	c := &counter{target: target, least: least, file: args[0]}
+	go c.serve(ctx, listener)
+	command := exec.CommandContext(ctx, args[2], args[3:]...)
+	command.Env = append(os.Environ(), fmt.Sprintf("DISPLAY=localhost:%d", counterDisplay))
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	return command.Run()
+}
+
+// counter counts the waits of all of a program's connections.
+type counter struct {
+	target *sessionx11.Display
+	least  time.Duration // what a wait takes at least, to be one for the link
+	file   string
+
+	mu     sync.Mutex
+	waits  int
+	mapped bool
+}
+
+func (c *counter) serve(ctx context.Context, listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			if err := c.carry(ctx, conn); err != nil && !errors.Is(err, io.EOF) {
+				fmt.Fprintln(os.Stderr, "counter:", err)
+			}
+		}()
+	}
+}
+
+// carry carries a connection. Its setup is a wait by itself.
+func (c *counter) carry(ctx context.Context, client net.Conn) error {
+	defer client.Close()
+	begin := time.Now()
+	setup, err := x11.ReadSetupRequest(client, 1024)
+	if err != nil {
+		return err
+	}
+	server, err := c.target.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	setup.AuthName, setup.AuthData = c.target.AuthName, c.target.AuthData
+	if _, err := server.Write(setup.Append(nil)); err != nil {
+		return err
+	}
+	head := make([]byte, x11.SetupAnswerHead)
+	if _, err := io.ReadFull(server, head); err != nil {
+		return err
+	}
+	rest := make([]byte, x11.SetupAnswerSize(setup.Order, head)-len(head))
+	if _, err := io.ReadFull(server, rest); err != nil {
+		return err
+	}
+	if _, err := client.Write(append(head, rest...)); err != nil {
+		return err
+	}
+	c.waited(time.Since(begin))
+	x := &exchange{counter: c, order: setup.Order}
+	go func() {
+		x.requests(client, server)
+		server.(interface{ CloseWrite() error }).CloseWrite()
+	}()
+	return x.answers(server, client)
+}
+
+// waited counts a wait before the first window.
+func (c *counter) waited(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d >= c.least && !c.mapped {
+		c.waits++
+	}
+}
+
+// windowMapped ends the count.
+func (c *counter) windowMapped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mapped {
+		return
+	}
+	c.mapped = true
+	if err := os.WriteFile(c.file, []byte(strconv.Itoa(c.waits)), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "counter:", err)
+	}
+}

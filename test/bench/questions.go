@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"slices"
+)
+
+// questions are what can be measured, by name.
+var questions = map[string]func(*lab, context.Context) (string, error){
+	"start":      (*lab).measureStart,
+	"rtt":        (*lab).measureRoundTrips,
+	"throughput": (*lab).measureThroughput,
+	"typing":     (*lab).measureTyping,
+	"login":      (*lab).measureLogin,
+	"memory":     (*lab).measureMemory,
+	"sound":      (*lab).measureSound,
+}
+
+var titles = map[string]string{
+	"start":      "Starting an application",
+	"rtt":        "X round trip",
+	"throughput": "Throughput",
+	"typing":     "Typing",
+	"login":      "Login",
+	"memory":     "Memory",
+	"sound":      "Sound",
+}
+
+// order is that of the document.
+var order = []string{"start", "rtt", "throughput", "typing", "login", "memory", "sound"}
+
+func questionNames() []string { return slices.Clone(order) }
+
+// roles are what this program does on the machines.
+var roles = map[string]func(context.Context, []string) error{
+	"count":   runCount,
+	"ping":    runPing,
+	"draw":    runDraw,
+	"echo":    runEcho,
+	"window":  runWindow,
+	"tone":    runTone,
+	"greeter": runGreeter,
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// countFile is where the counter on the server leaves what it has counted.
+const countFile = "/tmp/goldm-bench-count"
+
+// measureStart starts each application by each way, over each link.
+func (l *lab) measureStart(ctx context.Context) (string, error) {
+	var text strings.Builder
+	text.WriteString("Milliseconds from the command to the application's first window on the client's screen: the median of " +
+		strconv.Itoa(l.runs) + " runs in which all take turns, with the least and the most. Beside it what does not depend on the computer: the " +
+		"waits for an answer of the display that took at least half a round trip, and the bytes on the link until it is quiet.\n\n")
+	for _, s := range l.or(300*time.Microsecond, 20*time.Millisecond, 50*time.Millisecond) {
+		if err := l.shape(s); err != nil {
+			return "", err
+		}
+		ways, err := l.open(ctx)
+		if err != nil {
+			return "", err
+		}
+		tables, err := l.startOver(ctx, s, ways)
+		if err := errors.Join(err, closeAll(ways)); err != nil {
+			return "", fmt.Errorf("%v: %w", s, err)
+		}
+		text.WriteString(tables)
+	}
+	return text.String(), nil
+}
+
+// startOver measures over one link.
+func (l *lab) startOver(ctx context.Context, s setting, ways []*way) (string, error) {
+	times := table{title: "First window, " + s.String(), head: []string{"ms"}}
+	counts := table{title: "Waits and kilobytes, " + s.String(), head: []string{"waits, kB"}}
+	for _, w := range ways {
+		times.head = append(times.head, w.name)
+		counts.head = append(counts.head, w.name)
+	}
+	times.head = append(times.head, against)
+	for _, a := range apps {
+		if !contains(l.apps, a.name) {
+			continue
+		}
+		took, counted, err := l.startApp(ctx, a, ways, s)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", a.name, err)
+		}
+		row, countRow := []string{a.name}, []string{a.name}
+		for _, w := range ways {
+			row, countRow = append(row, took[w.name].cell()), append(countRow, counted[w.name].String())
+		}
+		times.add(append(row, ratio(took[ours], took[ssh]))...)
+		counts.add(countRow...)
+	}
+	return times.String() + counts.String(), nil
+}
+
+// count is what does not depend on the computer.
+type count struct {
+	waits  int
+	bytes  int64
+	counts bool // whether the waits were counted
+}
+
+func (c count) String() string {
+	kilobytes := fmt.Sprintf("%d", (c.bytes+500)/1000)
+	if !c.counts {
+		return kilobytes
+	}
+	return fmt.Sprintf("%d, %s", c.waits, kilobytes)
+}
+
+// startApp starts an application by all ways in turns, the first time with a
+// counter before the display and without a clock.
+func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[string]sample, map[string]count, error) {
+	took, counted := make(map[string]sample), make(map[string]count)
+	for run := range l.runs + 1 {
+		for _, w := range ways {
+			command := a.command
+			if run == 0 && w.name != local {
+				command = fmt.Sprintf("%s count %s %v %s", self, countFile, s.rtt/2, a.command)
+			}
+			time, bytes, err := l.startOnce(ctx, w, a.before, command)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+			if run > 0 {
+				took[w.name] = append(took[w.name], milliseconds(time))
+				continue
+			}
+			c := count{bytes: bytes, counts: w.name != local}
+			if c.counts {
+				if c.waits, err = l.readWaits(); err != nil {
+					return nil, nil, err
+				}
+			}
+			counted[w.name] = c
+		}
+	}
+	return took, counted, nil
+}
+
+// readWaits returns what the counter counted before the first window.
+func (l *lab) readWaits() (int, error) {
+	text, err := l.Server.ReadFile(countFile)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// startOnce starts an application and ends it again.
+func (l *lab) startOnce(ctx context.Context, w *way, before, command string) (took time.Duration, bytes int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*limit)
+	defer cancel()
+	if before != "" {
+		if _, err := w.shell.run(ctx, before); err != nil {
+			return 0, 0, err
+		}
+	}
+	bytesBefore := l.bytes()
+	begin := time.Now()
+	if err := w.shell.begin("setsid " + command + " </dev/null >/dev/null 2>&1 & pid=$!"); err != nil {
+		return 0, 0, err
+	}
+	_, at, err := l.screen.appeared(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	l.quiet(ctx)
+	bytes = l.bytes() - bytesBefore
+	// All of its processes: it is the first of a session of its own.
+	if _, err := w.shell.run(ctx, "kill -TERM -$pid; sleep 0.3; kill -KILL -$pid 2>/dev/null; wait $pid 2>/dev/null"); err != nil {
+		return 0, 0, err
+	}
+	return at.Sub(begin), bytes, l.screen.empty(ctx)
+}
+
+// bytes is what went over the link so far, both ways.
+func (l *lab) bytes() int64 {
+	client, server := l.Count()
+	return client.Bytes + server.Bytes
+}
+
+// quiet waits until hardly anything has gone over the link for a moment, but
+// not for ever: a cursor may blink.
+func (l *lab) quiet(ctx context.Context) {
+	const moment, hardly, most = 400 * time.Millisecond, 2000, 10 * time.Second
+	for end := time.Now().Add(most); time.Now().Before(end) && ctx.Err() == nil; {
+		before := l.bytes()
+		time.Sleep(moment)
+		if l.bytes()-before < hardly {
+			return
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"goldm/internal/testbed"
+)
+
+// drawings are what is drawn: a kind, how many frames, and what the program
+// hands over for them, in MB.
+var drawings = []struct {
+	name, kind string
+	frames     int
+	megabytes  float64
+}{
+	{"PutImage, text", "text", 40, 40 * 4 * drawWidth * drawHeight / 1e6},
+	{"PutImage, photo", "photo", 40, 40 * 4 * drawWidth * drawHeight / 1e6},
+	{"scrolling", "scroll", 300, 300 * 4 * drawWidth * 48 / 1e6},
+}
+
+// measureThroughput draws a lot.
+func (l *lab) measureThroughput(ctx context.Context) (string, error) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "MB a second of pixels, as the program hands them over: the median, the least and the most of %d. Then what went over the "+
+		"link, and the CPU time of %s on both machines, per MB of pixels.\n\n", l.runs, "the way's own processes")
+	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
+		speed := table{title: "Pixels, " + s.String(), head: []string{"MB/s"}}
+		costs := table{title: "Link and processors, " + s.String(), head: []string{"kB, CPU ms per MB"}}
+		speed.fillHead(ways)
+		costs.head = append(costs.head, speed.head[1:len(speed.head)-1]...)
+		for _, d := range drawings {
+			rate, cost := make(map[string]sample), []string{d.name}
+			bytes, cpu := make(map[string]sample), make(map[string]sample)
+			for range l.runs {
+				for _, w := range ways {
+					b, c := l.bytes(), l.cpu()
+					seconds, err := w.measure(ctx, self+" draw "+d.kind+" "+strconv.Itoa(d.frames))
+					if err != nil {
+						return err
+					}
+					rate[w.name] = append(rate[w.name], d.megabytes/seconds)
+					bytes[w.name] = append(bytes[w.name], float64(l.bytes()-b)/1000/d.megabytes)
+					cpu[w.name] = append(cpu[w.name], (l.cpu()-c).Seconds()*1000/d.megabytes)
+				}
+			}
+			for _, w := range ways {
+				cost = append(cost, digits(bytes[w.name].median())+", "+digits(cpu[w.name].median()))
+			}
+			speed.add(append(cells(d.name, rate, ways), ratio(rate[ours], rate[ssh]))...)
+			costs.add(cost...)
+		}
+		text.WriteString(speed.String() + costs.String())
+		return nil
+	})
+	return text.String(), err
+}
+
+// cpu is the CPU time so far of the processes that the ways consist of.
+func (l *lab) cpu() time.Duration {
+	var sum time.Duration
+	for _, m := range []*testbed.Machine{l.Client, l.Server} {
+		all, err := m.Processes()
+		if err != nil {
+			continue
+		}
+		for _, p := range all {
+			if isTransport(p) {
+				sum += cpuTime(m, p.PID)
+			}
+		}
+	}
+	return sum
+}
+
+func isTransport(p testbed.Process) bool {
+	name, _, _ := strings.Cut(p.Program(), ":") // "sshd: anna@notty"
+	return contains(transports, name)
+}
+
+// cpuTime reads utime and stime of proc_pid_stat(5), in hundredths of a second.
+func cpuTime(m *testbed.Machine, pid int) time.Duration {
+	stat, err := m.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	text := string(stat)
+	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(f) < 13 {
+		return 0
+	}
+	var sum time.Duration
+	for _, field := range f[11:13] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0
+		}
+		sum += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return sum
+}
