@@ -94,20 +94,31 @@ func (c *collector) addMenu() {
 	if len(c.Items) > 0 {
 		ids = c.Items
 	}
+	var without []string
 	for _, id := range ids {
 		source, ok := c.sources[id]
 		if !ok {
 			c.log.Warn("no desktop file for a menu's item", "id", id)
 			continue
 		}
-		if err := c.addProgram(id, source); errors.Is(err, errLeftOut) {
+		switch err := c.addProgram(id, source); {
+		case err == nil:
+		case len(c.Items) > 0:
+			c.log.Warn("no menu entry for an item", "id", id, "why", err)
+		case !errors.Is(err, errLeftOut):
 			c.log.Debug("no menu entry", "file", source, "why", err)
-		} else if err != nil {
-			c.log.Info("no menu entry", "file", source, "why", err)
+			without = append(without, id)
 		}
+	}
+	if len(without) > 0 {
+		c.log.Info("programs of the client that cannot be in the menus", "number", len(without),
+			"ids", strings.Join(without[:min(len(without), maxNamed)], " "))
 	}
 	c.addTypes()
 }
+
+// maxNamed is how many programs a line of the log names.
+const maxNamed = 20
 
 // addProgram adds the entry of a program. One that the administrator has named takes
 // the place of the server's of the same id; others stand beside it.

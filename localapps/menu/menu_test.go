@@ -325,13 +325,13 @@ func TestIcons(t *testing.T) {
 func TestBounds(t *testing.T) {
 	c := newClient(t, "a")
 	const svg = "<svg>"
-	for i := range 100 {
+	for i := range 70 {
 		name := fmt.Sprintf("a%03d", i)
 		c.write("share/applications/"+name+".desktop", "[Desktop Entry]\nType=Application\nName=X\nExec=a\nIcon="+name+"\n"+
 			strings.Repeat("#\n", 100<<10))
 		c.write("share/icons/hicolor/scalable/apps/"+name+".svg", svg+strings.Repeat(" ", maxIcon-len(svg)))
 	}
-	for i := range 60 {
+	for i := range 25 {
 		c.write(fmt.Sprintf("share/applications/unchanged%02d.desktop", i), "[Desktop Entry]\nX-LTSP-NoChange=true\n"+strings.Repeat("#\n", 100<<10))
 	}
 	c.write("share/applications/large.desktop", editor+strings.Repeat("#\n", desktopentry.MaxFile/2))
