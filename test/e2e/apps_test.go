@@ -47,7 +47,7 @@ func (s *station) onClient(name string) []testbed.Process {
 // A click on the server's panel, a window from the client.
 func TestLocalApps(t *testing.T) {
 	s := newStation(t)
-	s.configure(xvfb, "LOCAL_APPS=True", `LOCAL_APPS_WHITELIST="xterm sh pactl gone"`, "SOUND_DAEMON=pulseaudio")
+	s.configure(xvfb, "LOCAL_APPS=True", `LOCAL_APPS_WHITELIST="xterm sh gone"`, "SOUND_DAEMON=pulseaudio")
 	s.start()
 	s.login("anna", password, "icewm-session")
 	s.waitWindow("icewm")
@@ -84,6 +84,7 @@ func TestLocalApps(t *testing.T) {
 	}
 	s.log.wait(t, 0, "a program was refused")
 	s.programHas()
+	s.clipboardIsShared()
 	s.programsEnd()
 }
 
@@ -91,15 +92,15 @@ func TestLocalApps(t *testing.T) {
 func (s *station) programHas() {
 	s.t.Helper()
 	t := s.t
-	const script = `exec >$HOME/found 2>&1; id -u; id -un; id -Gn; echo ~; pwd; cat /proc/self/comm >/dev/null; echo $LTSP_CLIENT; hostname
+	const script = `exec >$HOME/found 2>&1; id -u; id -un; id -Gn; echo ~; pwd; cat /proc/self/comm >/dev/null; echo $LTSP_CLIENT$DESKTOP_STARTUP_ID; hostname
 		dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId | wc -w
 		pactl info | grep "Server Name"; xprop -root _NET_SUPPORTING_WM_CHECK | wc -l; stat -c %a $XAUTHORITY; ls /tmp`
-	if out, status := s.inDesktop("ltsp-localapps", "--wait", "sh", "-c", script); status != 0 {
+	if out, status := s.inDesktop("env", "DESKTOP_STARTUP_ID=panel_TIME7", "ltsp-localapps", "--wait", "sh", "-c", script); status != 0 {
 		t.Errorf("status %d: %s", status, out)
 	}
 	found, err := s.Server.ReadFile("/home/anna/found")
 	s.must(err)
-	want := "30000\nanna\nanna audio video render\n/home/anna\n/home/anna\n\nclient\n1\nServer Name: pulseaudio\n1\n400\n"
+	want := "30000\nanna\nanna audio video render\n/home/anna\n/home/anna\npanel_TIME7\nclient\n1\nServer Name: pulseaudio\n1\n400\n"
 	if got := string(found); got != want {
 		t.Errorf("a program finds\n%s\nnot\n%s", got, want)
 	}
@@ -108,6 +109,26 @@ func (s *station) programHas() {
 	if got := info.Mode().Perm(); got != 0o644 {
 		t.Errorf("its file has mode %o", got)
 	}
+}
+
+// clipboardIsShared copies on one machine and pastes on the other, both ways.
+func (s *station) clipboardIsShared() {
+	s.t.Helper()
+	const put, get = "echo from $(hostname) | xclip -i -selection clipboard", "xclip -o -selection clipboard"
+	if out, status := s.inDesktop("ltsp-localapps", "--wait", "sh", "-c", put); status != 0 {
+		s.t.Error(out)
+	}
+	if out, _ := s.inDesktop("sh", "-c", get); out != "from client\n" {
+		s.t.Errorf("the server pastes %q", out)
+	}
+	if out, status := s.inDesktop("sh", "-c", put+" >/dev/null 2>&1 &"); status != 0 { // it stays, and would hold our end
+		s.t.Error(out)
+	}
+	settle(s.t, "the client pastes what the server copied", func() bool {
+		s.inDesktop("ltsp-localapps", "--wait", "sh", "-c", get+" >$HOME/pasted")
+		text, err := s.Server.ReadFile("/home/anna/pasted")
+		return err == nil && string(text) == "from server\n"
+	})
 }
 
 // programsEnd checks that nothing outlives the session.
@@ -242,6 +263,32 @@ func TestLocalAppsOfOddNames(t *testing.T) {
 		w.send(&wire.Ended{})
 		s.log.wait(t, mark, greeterUp)
 		w.close()
+	}
+}
+
+// A client on which there is no place for a user says so, and has one for the next.
+func TestLocalAppsWithoutRoom(t *testing.T) {
+	s := newStation(t, fakeWorkers(t))
+	s.configure(xvfb, "LOCAL_APPS=True", "SOUND=False")
+	_, err := s.Client.Output(t.Context(), "sh", "-c", "mkdir -p /run/userdb && mount -t tmpfs -o size=4k,nr_inodes=3 none /run/userdb")
+	s.must(err)
+	s.start()
+	w := s.fakeLogin("anna")
+	for id := range uint32(2) {
+		if r := w.run(id, "true"); r.State != wire.Faulty || r.Reason == "" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	mark := s.log.mark()
+	w.send(&wire.Ended{})
+	s.log.wait(t, mark, greeterUp)
+	_, err = s.Client.Output(t.Context(), "umount", "/run/userdb")
+	s.must(err)
+	if r := s.fakeLogin("anna").run(1, "true"); r.State != wire.Exited || r.Status != 0 {
+		t.Errorf("got %+v", r)
+	}
+	if left := running(t, s.Client, func(p testbed.Process) bool { return p.UID == firstLocal }); len(left) != 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
