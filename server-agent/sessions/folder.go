@@ -15,6 +15,8 @@ import (
 type Folder struct {
 	Path    string // of the session alone; empty where none could be made
 	Runtime string // for XDG_RUNTIME_DIR; empty for what the environment has
+
+	lock *os.File // the folder, locked for as long as the process lives
 }
 
 // prefix is how the name of a session's folder begins; its id follows.
@@ -37,7 +39,7 @@ func MakeFolder(id, runtime string) (Folder, error) {
 			err = makeFolder(path)
 		}
 		if err == nil {
-			return Folder{Path: path, Runtime: base}, wrong
+			return Folder{Path: path, Runtime: base, lock: lockFolder(path)}, wrong
 		}
 		if base == runtime {
 			wrong = fmt.Errorf("runtime directory %s: %w", base, err)
@@ -51,7 +53,7 @@ func MakeFolder(id, runtime string) (Folder, error) {
 			err = os.Mkdir(own, 0o700)
 		}
 		if err == nil {
-			return Folder{Path: path, Runtime: own}, wrong
+			return Folder{Path: path, Runtime: own, lock: lockFolder(path)}, wrong
 		}
 		wrong = errors.Join(wrong, err)
 	}

@@ -2,10 +2,12 @@ package sessions
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // runtimeDir makes a runtime directory, with a path short enough for sockets.
@@ -74,5 +76,42 @@ func TestMakeFolder(t *testing.T) {
 				t.Errorf("removed again: %v", err)
 			}
 		})
+	}
+}
+
+// What a session leaves that was killed with its keeper, the next one removes.
+func TestRemoveStale(t *testing.T) {
+	runtime := runtimeDir(t)
+	long := time.Now().Add(-time.Hour)
+	dead := func(name string) string {
+		path := filepath.Join(runtime, name)
+		if err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "bus"), nil, 0o600), os.Chtimes(path, long, long)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	stale, other := dead(prefix+rand.Text()), dead("other")
+	alive, err := MakeFolder(rand.Text(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(alive.Path, long, long); err != nil {
+		t.Fatal(err)
+	}
+	fresh := dead(prefix + rand.Text())
+	if err := os.Chtimes(fresh, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveStale(runtime); err != nil {
+		t.Error(err)
+	}
+	for path, stays := range map[string]bool{stale: false, other: true, alive.Path: true, fresh: true} {
+		if _, err := os.Stat(path); (err == nil) != stays {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	alive.lock.Close()
+	if err := RemoveFolder(strings.TrimPrefix(filepath.Base(alive.Path), prefix), runtime); err != nil {
+		t.Error(err)
 	}
 }

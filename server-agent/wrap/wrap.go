@@ -176,6 +176,9 @@ func (s *session) begun() {
 func (s *session) makeFolder() (env []string) {
 	env = s.cfg.Desktop.Env
 	runtime := lookup(env, "XDG_RUNTIME_DIR")
+	if err := sessions.RemoveStale(runtime); err != nil {
+		s.log.Warn("left behind by a session that was killed", "err", err)
+	}
 	folder, err := sessions.MakeFolder(s.cfg.ID, runtime)
 	s.folder = folder
 	switch {
