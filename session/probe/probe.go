@@ -113,7 +113,7 @@ func (p *probe) watch(ctx context.Context, server string) {
 
 // watchInfo asks the agent of one server again and again how loaded that is.
 func (p *probe) watchInfo(ctx context.Context, server string) {
-	told := true
+	told := false // most servers have no agent, which is nothing to log
 	for pause := rand.N(first); wait(ctx, pause); {
 		seen, err := askInfo(ctx, server)
 		if ctx.Err() != nil {

@@ -224,6 +224,15 @@ func TestSecondServer(t *testing.T) {
 	d.authenticate(m)
 }
 
+// What is known of the servers makes the order, and not theirs on the list.
+func TestKnownServers(t *testing.T) {
+	drained, server := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
+	d := start(t)
+	m := login(t, drained, server)
+	m.Known = []wire.Server{{Name: drained.Address(), State: wire.Up, Rating: 100, Drained: true}, {Name: server.Address(), State: wire.Up, Rating: 20}}
+	d.authenticate(m)
+}
+
 // A server that refuses the user is the last one asked.
 func TestNoSecondServerAfterRefusal(t *testing.T) {
 	first, second := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
