@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return failed(err)
 	}
+	if state.Name != localapps.Started && state.Name != localapps.Exited {
+		asker.EndStartup(r.Startup) // if that fails, the verdict matters more
+	}
 	return verdict(r.Args[0], state)
 }
 
