@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 	"time"
 )
@@ -42,7 +43,7 @@ func playAlone(ctx context.Context, bin, folder string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w\nwhat ldm said is in %s/ldm.log", err, folder)
 	}
-	fmt.Printf("pictures: %s/{%s}.png\n", folder, strings.Join([]string{greeterPicture, desktopPicture, againPicture}, ","))
+	fmt.Printf("pictures: %s/{%s}.png\n", folder, strings.Join([]string{greeterPicture, desktopPicture, clientPicture, againPicture}, ","))
 	return nil
 }
 
@@ -58,6 +59,7 @@ func (p *play) run(ctx context.Context) error {
 		{"authenticated", p.authenticated},
 		{"first window of the desktop", p.firstWindow},
 		{"terminal on the desktop", p.desktop},
+		{"program of the client", p.clientProgram},
 		{"logged out", p.logOut},
 		{"X server up again", p.findScreen},
 		{"greeter painted again", p.greeter(againPicture)},
@@ -150,6 +152,40 @@ func (p *play) desktop(ctx context.Context) error {
 		return err
 	}
 	return p.take(ctx, desktopPicture)
+}
+
+// clientProgram has the desktop start a terminal on the client, and types into it what
+// only a program there, with the user's home on the server, can do.
+func (p *play) clientProgram(ctx context.Context) error {
+	const title, proof = "on the client", "typed-on-the-client"
+	if err := p.screen.typeLine(ctx, "ltsp-localapps xterm -geometry 72x14+420+420 -T '"+title+"'"); err != nil {
+		return err
+	}
+	if err := p.waitWindow(ctx, "--name", title); err != nil {
+		return err
+	}
+	if _, err := p.screen.settled(ctx); err != nil {
+		return err
+	}
+	if err := p.screen.typeLine(ctx, "id -un; pwd; hostname | tee "+proof); err != nil {
+		return err
+	}
+	err := until(ctx, "a file that the client's program wrote at home", func(context.Context) (bool, error) {
+		return exists(p.Server, path.Join("/home", userName, proof))
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.take(ctx, clientPicture); err != nil {
+		return err
+	}
+	if err := p.screen.typeLine(ctx, "exit"); err != nil {
+		return err
+	}
+	return until(ctx, "the end of the client's program", func(ctx context.Context) (bool, error) {
+		there, err := p.screen.has(ctx, "--name", title)
+		return !there, err
+	})
 }
 
 // logOut ends the session from the terminal, and waits until the X server that

@@ -50,7 +50,8 @@ type album map[string]*image.RGBA
 const (
 	greeterPicture = "1-greeter"
 	desktopPicture = "2-desktop"
-	againPicture   = "3-greeter-again"
+	clientPicture  = "3-client-program"
+	againPicture   = "4-greeter-again"
 )
 
 // check tells what is wrong with the pictures.

@@ -44,7 +44,7 @@ func newStage(ctx context.Context, bin string) (*stage, error) {
 		ClientPrograms: []string{
 			filepath.Join(bin, "ldm"), filepath.Join(bin, "ldm-session"), filepath.Join(bin, "ldm-greeter"),
 		},
-		ServerPrograms: []string{filepath.Join(bin, "ltsp-server-agent")},
+		ServerPrograms: []string{filepath.Join(bin, "ltsp-server-agent"), filepath.Join(bin, "ltsp-localapps")},
 	})
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *stage) prepareClient(ctx context.Context) error {
 // start starts ldm, with an X server of choice. The context that it returns
 // ends with ldm.
 func (s *stage) start(ctx context.Context, xserver string) (context.Context, error) {
-	config := fmt.Sprintf("[clients]\nLDM_SERVER=%s\nXSERVER=%q\n", s.Server.Name, xserver)
+	config := fmt.Sprintf("[clients]\nLDM_SERVER=%s\nXSERVER=%q\nLOCAL_APPS=True\n", s.Server.Name, xserver)
 	if err := s.Client.WriteFile("/etc/ltsp/ltsp.conf", []byte(config), 0o644); err != nil {
 		return nil, err
 	}
