@@ -150,8 +150,8 @@ func (s *station) programsEnd() {
 func TestLocalAppsStorm(t *testing.T) {
 	s := newStation(t)
 	s.configure(xvfb, "LOCAL_APPS=True", "SOUND=False")
-	s.must(s.Client.WriteFile("/usr/local/bin/note", []byte("#!/bin/sh\necho $1 >>/var/tmp/notes\n"), 0o755))
-	s.must(s.Client.WriteFile("/var/tmp/notes", nil, 0o666))
+	s.must(s.Client.WriteFile("/usr/local/bin/note", []byte("#!/bin/sh\necho $1 >>/var/lib/notes\n"), 0o755))
+	s.must(s.Client.WriteFile("/var/lib/notes", nil, 0o666))
 	s.start()
 	s.login("anna", password, "icewm-session")
 	s.waitWindow("icewm")
@@ -176,7 +176,7 @@ func TestLocalAppsStorm(t *testing.T) {
 	all.Wait()
 	var notes []string
 	settle(t, "all have run", func() bool {
-		text, err := s.Client.ReadFile("/var/tmp/notes")
+		text, err := s.Client.ReadFile("/var/lib/notes")
 		notes = strings.Fields(string(text))
 		return err == nil && len(notes) >= senders*each+old
 	})
@@ -192,14 +192,14 @@ func TestHostileWorker(t *testing.T) {
 	s.configure(xvfb, "LOCAL_APPS=True", `LOCAL_APPS_WHITELIST="sh sleep"`, "SOUND=False")
 	s.start()
 	w := s.fakeLogin("anna")
-	s.must(w.sendRaw([]byte(`{"type":"run","id":1,"args":["sh","-c","id -u >/var/tmp/who; env >>/var/tmp/who"],"uid":0,"gid":0,"user":"root","groups":[0],"env":["LD_PRELOAD=x"],"dir":"/root"}`)))
-	s.must(s.Client.WriteFile("/var/tmp/who", nil, 0o666))
+	s.must(s.Client.WriteFile("/var/lib/who", nil, 0o666))
+	s.must(w.sendRaw([]byte(`{"type":"run","id":1,"args":["sh","-c","id -u >/var/lib/who; env >>/var/lib/who"],"uid":0,"gid":0,"user":"root","groups":[0],"env":["LD_PRELOAD=x"],"dir":"/root"}`)))
 	for {
 		if r := hear[*wire.Ran](w); r.State != wire.Running {
 			break
 		}
 	}
-	if who, err := s.Client.ReadFile("/var/tmp/who"); err != nil || !strings.HasPrefix(string(who), "30000\n") || strings.Contains(string(who), "LD_PRELOAD") {
+	if who, err := s.Client.ReadFile("/var/lib/who"); err != nil || !strings.HasPrefix(string(who), "30000\n") || strings.Contains(string(who), "LD_PRELOAD") {
 		t.Errorf("%s, %v", who, err)
 	}
 	for id, args := range [][]string{
@@ -250,7 +250,7 @@ func TestLocalAppsOfOddNames(t *testing.T) {
 	} {
 		uid := strconv.Itoa(firstLocal + i)
 		w := s.fakeLogin(tt.login)
-		said := path.Join("/var/tmp", uid)
+		said := path.Join("/var/lib", uid)
 		s.must(s.Client.WriteFile(said, nil, 0o666))
 		if r := w.run(1, "sh", "-c", "(id -u; id -un; id -gn; echo $USER $LOGNAME $HOME; getent passwd $USER) >"+said); r.State != wire.Exited || r.Status != 0 {
 			t.Errorf("%s: %+v", tt.login, r)
