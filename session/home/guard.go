@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"path"
 	"sync"
+	"time"
 )
 
 // More types of packets.
@@ -28,6 +29,9 @@ const (
 	// when it takes its owner for dead: nsProfileLock.cpp.
 	lockFile = ".parentlock"
 	lockLink = "lock"
+
+	// stillBusy is how long an answer counts: who is refused asks ten times a second.
+	stillBusy = 2 * time.Second
 
 	maxLocks = 3 // at a time: each takes one of the ten channels that sshd allows
 
@@ -53,10 +57,11 @@ type guard struct {
 	asking  sync.WaitGroup
 
 	mu      sync.Mutex
-	locks   map[string]*held // by file
-	opening map[uint32]*held // by the request that the server has not answered
-	handles map[string]*held // by the server's handle
-	foreign map[string]bool  // folders that another computer has
+	locks   map[string]*held     // by file
+	opening map[uint32]*held     // by the request that the server has not answered
+	handles map[string]*held     // by the server's handle
+	foreign map[string]time.Time // when another computer was last known to have a folder
+	refuse  time.Duration        // for so long without asking again
 }
 
 // held is a lock on the server.
@@ -87,7 +92,7 @@ func (s *stream) write(p packet, more bool) error {
 func newGuard(ctx context.Context, lock Lock, here, there io.Writer, log *slog.Logger) *guard {
 	return &guard{
 		ctx: ctx, lock: lock, log: log, toHere: newStream(here), toThere: newStream(there),
-		locks: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]bool),
+		locks: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
 	}
 }
 
@@ -178,7 +183,6 @@ func (g *guard) answer(p packet) bool {
 func (g *guard) open(id uint32, file string, p packet) {
 	h, err := g.acquire(file)
 	if errors.Is(err, ErrBusy) {
-		g.log.Info("a profile is in use on another computer", "file", file)
 		g.deny(id)
 		return
 	}
@@ -195,26 +199,14 @@ func (g *guard) open(id uint32, file string, p packet) {
 
 // acquire locks a file, or counts another user of its lock.
 func (g *guard) acquire(file string) (*held, error) {
-	g.mu.Lock()
-	h, others := g.locks[file], len(g.locks)
-	if h != nil {
-		h.users++
-	}
-	g.mu.Unlock()
-	if h != nil {
-		return h, nil
-	}
-	if g.lock == nil || others >= maxLocks {
-		return nil, errors.New("too many are, or none can be")
+	h, err := g.known(file)
+	if h != nil || err != nil {
+		return h, err
 	}
 	release, err := g.lock(g.ctx, file)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if errors.Is(err, ErrBusy) {
-		g.foreign[path.Dir(file)] = true
-	} else {
-		delete(g.foreign, path.Dir(file))
-	}
+	g.remember(file, errors.Is(err, ErrBusy))
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +218,36 @@ func (g *guard) acquire(file string) (*held, error) {
 	h = &held{file: file, users: 1, release: release}
 	g.locks[file] = h
 	return h, nil
+}
+
+// known says what needs no question: nothing where the server is to be asked.
+func (g *guard) known(file string) (*held, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if h := g.locks[file]; h != nil {
+		h.users++
+		return h, nil
+	}
+	if since := g.foreign[path.Dir(file)]; !since.IsZero() && time.Since(since) < g.refuse {
+		return nil, ErrBusy
+	}
+	if g.lock == nil || len(g.locks) >= maxLocks {
+		return nil, errors.New("too many are, or none can be")
+	}
+	return nil, nil
+}
+
+// remember keeps in mind who has a file's folder. g.mu is held.
+func (g *guard) remember(file string, busy bool) {
+	folder := path.Dir(file)
+	if !busy {
+		delete(g.foreign, folder)
+		return
+	}
+	if g.foreign[folder].IsZero() {
+		g.log.Info("a profile is in use on another computer", "file", file)
+	}
+	g.foreign[folder] = time.Now()
 }
 
 // closed is told of a handle that is being closed.
@@ -249,7 +271,7 @@ func (g *guard) drop(h *held) {
 func (g *guard) isForeign(folder string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.foreign[folder]
+	return !g.foreign[folder].IsZero()
 }
 
 // deny answers a request in the server's place.

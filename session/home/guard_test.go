@@ -128,6 +128,9 @@ func TestGuardDenies(t *testing.T) {
 	d.ask(elsewhere)
 	d.check("removing", []packet{elsewhere}, []packet{denied(8)})
 	l.busy = nil
+	d.ask(opening(10, profile, writing))
+	d.check("at once", nil, []packet{denied(10)})
+	d.refuse = 0
 	again := opening(10, profile, writing)
 	d.ask(again)
 	d.ask(link)
