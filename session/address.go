@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -43,6 +44,15 @@ func ParseServer(server string) (host string, port int, err error) {
 
 func badServer(server string, cause error) error {
 	return failure.New(cause, "%.60q is no name of a server. Ask the administrator to correct it.", server)
+}
+
+// Address returns the address of a server, as known_hosts has it.
+func Address(server string) (string, error) {
+	host, port, err := ParseServer(server)
+	if err != nil {
+		return "", err
+	}
+	return address(host, cmp.Or(port, DefaultPort)), nil
 }
 
 // name is the server as a person knows it: with its port only where it is unusual.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -36,9 +37,11 @@ type Config struct {
 type DB struct {
 	config      Config
 	look        ssh.HostKeyCallback
-	copies      []string       // the files as look knows them
-	authorities map[place]bool // the lines marked @cert-authority
-	unread      []string       // files that are there and could not be read
+	copies      []string         // the files as look knows them
+	authorities map[place]bool   // the lines marked @cert-authority
+	names       map[place]string // the first field of each line, without the marker
+	exact       bool             // see Exactly
+	unread      []string         // files that are there and could not be read
 
 	mu        sync.Mutex
 	confirmed map[string][]byte // address to key
@@ -59,6 +62,7 @@ func Load(config Config) (*DB, error) {
 	db := &DB{
 		config:      config,
 		authorities: make(map[place]bool),
+		names:       make(map[place]string),
 		confirmed:   make(map[string][]byte),
 	}
 	for _, path := range config.Files {
@@ -95,11 +99,14 @@ type lines struct {
 func (db *DB) known(address string) lines {
 	var found lines
 	all := db.named(address)
-	if host, port, err := net.SplitHostPort(address); err == nil && port != defaultPort && len(all) == 0 {
+	if host, port, err := net.SplitHostPort(address); err == nil && port != defaultPort && len(all) == 0 && !db.exact {
 		found.portless = true
 		all = db.named(net.JoinHostPort(host, defaultPort))
 	}
 	for _, k := range all {
+		if db.exact && !db.isExact(k, address) {
+			continue
+		}
 		if db.authorities[place{k.Filename, k.Line}] {
 			found.authorities = append(found.authorities, k)
 		} else {
@@ -107,6 +114,35 @@ func (db *DB) known(address string) lines {
 		}
 	}
 	return found
+}
+
+// Exactly returns what the files say of servers that they name themselves, with port and key:
+// no authority counts, no pattern, and nobody is asked.
+func (db *DB) Exactly() *DB {
+	config := db.config
+	config.Confirm = nil
+	return &DB{
+		config: config, look: db.look, copies: db.copies, authorities: db.authorities, names: db.names, unread: db.unread,
+		exact: true, confirmed: make(map[string][]byte),
+	}
+}
+
+// Knows tells whether the files have a key of the server at address, host:port.
+func (db *DB) Knows(address string) bool { return len(db.known(address).keys) > 0 }
+
+// isExact tells whether a line that matches an address is a key of its own.
+func (db *DB) isExact(k knownhosts.KnownKey, address string) bool {
+	at := place{k.Filename, k.Line}
+	if db.authorities[at] {
+		return false
+	}
+	for name := range strings.SplitSeq(db.names[at], ",") {
+		// A hashed name is the whole of one: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+		if strings.HasPrefix(name, "|") || strings.EqualFold(name, knownhosts.Normalize(address)) {
+			return true
+		}
+	}
+	return false
 }
 
 // named returns the lines whose names match an address.

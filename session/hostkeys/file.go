@@ -56,12 +56,23 @@ func (db *DB) copyOf(path string, lines [][]byte) (*os.File, error) {
 				db.config.Log.Warn("line of known hosts skipped", "place", fmt.Sprintf("%s:%d", path, i+1), "err", err)
 			} else {
 				text.Write(line)
-				db.authorities[place{path, i + 1}] = bytes.HasPrefix(line, []byte("@cert-authority"))
+				db.note(place{path, i + 1}, strings.Fields(string(line)))
 			}
 		}
 		text.WriteByte('\n')
 	}
 	return inMemory(text.Bytes())
+}
+
+// note keeps of a line what the library does not tell.
+func (db *DB) note(at place, fields []string) {
+	if strings.HasPrefix(fields[0], "@") {
+		db.authorities[at] = fields[0] == "@cert-authority"
+		fields = fields[1:]
+	}
+	if len(fields) > 0 {
+		db.names[at] = fields[0]
+	}
 }
 
 // understood returns what knownhosts.New says about a text.

@@ -106,6 +106,39 @@ func marked(marker string, key ssh.Signer, hosts string) string {
 	return marker + " " + hosts + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))
 }
 
+// Exactly known is a server whose own name has a plain key, with its port.
+func TestExactly(t *testing.T) {
+	key, authority := sshtest.NewKey(t), sshtest.NewKey(t)
+	plain := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))
+	hashed := knownhosts.HashHostname("hashed") + " " + plain
+	db := load(t, hostkeys.Config{
+		Files: []string{write(t,
+			"server,10.0.0.1 "+plain, "[server]:2222 "+plain, hashed, "*.example "+plain, "own.example "+plain,
+			marked("@cert-authority", authority, "*,certified"), "both,*.both "+plain,
+		)},
+		Confirm: func(context.Context, string, ssh.PublicKey) (bool, error) { return true, nil },
+	}).Exactly()
+	for address, want := range map[string]bool{
+		"server:22": true, "10.0.0.1:22": true, "server:2222": true, "hashed:22": true, "own.example:22": true, "both:22": true,
+		"server:23": false, "other.example:22": false, "certified:22": false, "a.both:22": false, "nobody:22": false,
+	} {
+		if got := db.Knows(address); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+		if err := check(db, address, key.PublicKey()); (err == nil) != want {
+			t.Errorf("%s: %v", address, err)
+		} else if err != nil && !hostkeys.IsRefusal(err) {
+			t.Errorf("%s: %v is no refusal", address, err)
+		}
+	}
+	if err := check(db, server, certified(t, authority, "server")); err == nil || !hostkeys.IsRefusal(err) {
+		t.Errorf("a certificate of a known authority: %v", err)
+	}
+	if err := check(db, server, sshtest.NewKey(t).PublicKey()); err == nil || !hostkeys.IsRefusal(err) {
+		t.Errorf("another key: %v", err)
+	}
+}
+
 func TestKnown(t *testing.T) {
 	key, second := sshtest.NewKey(t), sshtest.NewKey(t)
 	for name, tt := range map[string]struct{ line, address string }{

@@ -27,6 +27,14 @@ type certificateError struct {
 func (e *certificateError) Error() string { return e.cause.Error() }
 func (e *certificateError) Unwrap() error { return e.cause }
 
+// IsRefusal tells whether an error of a connection means that the server's key was refused.
+func IsRefusal(err error) bool {
+	var mismatch *knownhosts.KeyError
+	var revoked *knownhosts.RevokedError
+	var certificate *certificateError
+	return errors.As(err, &mismatch) || errors.As(err, &revoked) || errors.As(err, &certificate)
+}
+
 // what completes the sentence that begins with the name of the server.
 func (e *certificateError) what() string {
 	now := uint64(time.Now().Unix())
