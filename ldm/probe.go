@@ -48,7 +48,11 @@ func (s *Seat) runProbe(ctx context.Context) error {
 	}
 	defer out.close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	err = conn.Send(&wire.Watch{Servers: s.Settings.Servers})
+	watch := &wire.Watch{Servers: s.Settings.Servers}
+	if s.Settings.Discover {
+		watch.Discover, watch.KnownHosts = true, s.Settings.KnownHosts
+	}
+	err = conn.Send(watch)
 	for err == nil {
 		err = s.receiveServers(conn)
 	}

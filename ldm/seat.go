@@ -116,7 +116,7 @@ func Run(ctx context.Context, c Config) error {
 func (s *Seat) loginConfig() login.Config {
 	set := s.Settings
 	config := login.Config{
-		Hostname: s.Client.Hostname, Servers: set.Servers,
+		Hostname: s.Client.Hostname, Servers: set.Servers, Discover: set.Discover,
 		Session: set.Session, ForceSession: set.ForceSession,
 		Language: set.Language, ForceLanguage: set.ForceLanguage,
 		Users: set.Users, OneSession: set.OneSession(), Timeout: set.LoginTimeout, LogoutActions: set.LogoutActions,

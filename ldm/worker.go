@@ -130,7 +130,7 @@ func (s *Seat) receive(id login.LoginID, w *worker) {
 // loginMessage tells a worker what to do.
 func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 	m := &wire.Login{
-		ID: id, User: a.User, Servers: a.Servers, Known: a.Known,
+		ID: id, User: a.User, Servers: a.Servers, Known: a.Known, Found: a.Found,
 		KnownHosts: s.Settings.KnownHosts,
 		XSession:   s.Settings.XSession,
 		OneSession: a.OneSession,

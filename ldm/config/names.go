@@ -10,7 +10,7 @@ import (
 // an administrator who sets one is told, and not that it is misspelt.
 var later = []string{
 	"LDM_DIRECTX", "LDM_GREETER_TTY", "LDM_SCALE",
-	"LDM_SERVER_DISCOVER", "LDM_SYSLOG", "LDM_THEME",
+	"LDM_SYSLOG", "LDM_THEME",
 }
 
 func known(name string) bool {

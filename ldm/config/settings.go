@@ -32,6 +32,7 @@ type Settings struct {
 	Autologin, Guest   bool
 	Username, Password string   // of both
 	GuestServers       []string // empty for Servers
+	Discover           bool     // use servers that Servers name, too
 	LoginTimeout       int      // seconds
 
 	Greeter []string // command
@@ -72,6 +73,7 @@ var settings = []setting{
 		}
 		return setServers(&s.Servers, text)
 	}},
+	{"LDM_SERVER_DISCOVER", "false", func(s *Settings, text string) error { return setBool(&s.Discover, text) }},
 	{"LDM_GUEST_SERVER", "", func(s *Settings, text string) error { return setServers(&s.GuestServers, text) }},
 	{"SSH_OVERRIDE_PORT", "", setPort},
 	{"LDM_SSH_PORT", "", setPort},

@@ -106,6 +106,7 @@ type (
 		Servers    []string
 		OneSession string        // see wire.Login
 		Known      []wire.Server // what the probe told of Servers
+		Found      []string      // those of Servers that the administrator did not name
 	}
 	// Tell sends a message to a worker.
 	Tell struct {

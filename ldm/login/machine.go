@@ -39,6 +39,7 @@ func (s state) String() string {
 type Config struct {
 	Hostname string
 	Servers  []string // host or host:port, in order
+	Discover bool     // a probe may name more of them
 
 	Session, ForceSession   string
 	Language, ForceLanguage string
@@ -91,6 +92,7 @@ type Machine struct {
 	stumbles int      // automatic logins that came to nothing, in a row
 
 	known []wire.Server // what the probe told of the servers; nil for nothing
+	found []string      // those of them that the administrator did not name
 
 	dying  map[LoginID]bool // workers that were told to stop
 	locals map[LoginID]bool // what was made ready on the client and is not gone

@@ -34,7 +34,7 @@ func (m *Machine) describe(c ConnID) {
 	}
 	m.do(Reply{Conn: c, Response: &greetd.Seat{
 		Hostname: m.config.Hostname,
-		Servers:  m.config.Servers,
+		Servers:  m.servers(),
 		States:   m.states(),
 		Notices:  notices,
 
@@ -86,6 +86,9 @@ func (m *Machine) enter(c ConnID, progress bool, account *Account, start StartWo
 	m.owed, m.progress, m.begun, m.lost, m.notice = true, progress, false, "", ""
 	m.account, m.answered, m.texts = account, false, 0
 	m.user, start.Login, start.Known = start.User, m.login, m.known
+	if account == nil || len(account.Servers) == 0 { // else the administrator names them
+		start.Found = m.foundOf(start.Servers)
+	}
 	start.OneSession = m.config.OneSession
 	if account != nil && start.OneSession == wire.AskOthers {
 		start.OneSession = wire.EndOthers // nobody is there to be asked

@@ -101,6 +101,8 @@ func configure(t *testing.T, c *Config, line string) {
 		c.Apps = &wire.Apps{Menu: true, URLs: strings.Fields(value)}
 	case "logout":
 		c.LogoutActions = strings.Fields(value)
+	case "discover":
+		c.Discover = true
 	case "one-session":
 		c.OneSession = value
 	case "users":
@@ -193,7 +195,11 @@ func show(t *testing.T, a Action) string {
 		if len(a.Known) > 0 {
 			known, _ = json.Marshal(a.Known)
 		}
-		return strings.Join(strings.Fields(fmt.Sprintf("start-worker %d %q %q %s %s", a.Login, a.User, a.Servers, a.OneSession, known)), " ")
+		found := ""
+		if len(a.Found) > 0 {
+			found = fmt.Sprintf("found %q", a.Found)
+		}
+		return strings.Join(strings.Fields(fmt.Sprintf("start-worker %d %q %q %s %s %s", a.Login, a.User, a.Servers, a.OneSession, known, found)), " ")
 	case Tell:
 		text, err := json.Marshal(a.Message)
 		if err != nil {

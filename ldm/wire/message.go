@@ -9,6 +9,10 @@ type Login struct {
 	User    string   `json:"user"`    // as typed: any UTF-8 without NUL
 	Servers []string `json:"servers"` // host or host:port, in the administrator's order
 
+	// Found lists those of Servers that other servers named and not the administrator: they
+	// count only where KnownHosts has their keys exactly.
+	Found []string `json:"found,omitempty"`
+
 	// Known is what a probe told of Servers, which the order of tries goes by.
 	Known []Server `json:"known,omitempty"`
 

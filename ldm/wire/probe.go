@@ -5,6 +5,11 @@ import "os"
 // Watch tells a new probe what to watch; it is the only message to it.
 type Watch struct {
 	Servers []string `json:"servers"` // host or host:port, in the administrator's order
+
+	// Discover is for servers that these servers name, where files of known hosts have
+	// their keys exactly.
+	Discover   bool     `json:"discover,omitempty"`
+	KnownHosts []string `json:"known_hosts,omitempty"`
 }
 
 // The values of Server.State.
@@ -21,7 +26,7 @@ const MaxServers = 300
 
 // Server is what a probe knows of a server.
 type Server struct {
-	Name    string `json:"name"` // the one of Watch.Servers
+	Name    string `json:"name"` // the one of Watch.Servers, or as another server has it
 	State   string `json:"state,omitempty"`
 	RTT     int    `json:"rtt,omitempty"`     // round-trip time in microseconds; 0 where unknown
 	Rating  int    `json:"rating,omitempty"`  // from 1, full, to 100, idle; 0 where unknown
@@ -37,7 +42,7 @@ func (s Server) Full() bool { return s.Rating > 0 && s.Rating < full }
 
 // Servers is all that a probe knows now.
 type Servers struct {
-	List []Server `json:"list"` // all of Watch.Servers, in that order
+	List []Server `json:"list"` // all of Watch.Servers, in that order, and what was discovered
 }
 
 func (*Watch) messageType() string   { return "watch" }

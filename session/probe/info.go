@@ -21,23 +21,23 @@ const (
 	maxHeader = 8 << 10
 )
 
-// askInfo asks the agent of a server how loaded that is.
-func askInfo(ctx context.Context, server string) (wire.Server, error) {
+// askInfo asks the agent of a server how loaded that is, and which others there are.
+func askInfo(ctx context.Context, server string) (seen wire.Server, others []string, err error) {
 	host, _, err := session.ParseServer(server) // whose port is sshd's
 	if err != nil {
-		return wire.Server{}, err
+		return wire.Server{}, nil, err
 	}
 	return getInfo(ctx, net.JoinHostPort(host, strconv.Itoa(infowire.Port)))
 }
 
 // getInfo asks the agent at an address. Anybody may answer there: what comes is bounded,
 // is taken from nowhere else, and is nothing but numbers afterwards.
-func getInfo(ctx context.Context, address string) (wire.Server, error) {
+func getInfo(ctx context.Context, address string) (seen wire.Server, others []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, infoPatience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+infowire.Path, nil)
 	if err != nil {
-		return wire.Server{}, err
+		return wire.Server{}, nil, err
 	}
 	client := &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader},
@@ -47,31 +47,31 @@ func getInfo(ctx context.Context, address string) (wire.Server, error) {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return wire.Server{}, err
+		return wire.Server{}, nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return wire.Server{}, fmt.Errorf("status %d", response.StatusCode)
+		return wire.Server{}, nil, fmt.Errorf("status %d", response.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, infowire.MaxSize+1))
 	if err != nil {
-		return wire.Server{}, err
+		return wire.Server{}, nil, err
 	}
 	return parseInfo(body)
 }
 
 // parseInfo makes of an answer what a login goes by.
-func parseInfo(body []byte) (wire.Server, error) {
+func parseInfo(body []byte) (seen wire.Server, others []string, err error) {
 	info, err := infowire.Decode(body)
 	if err != nil {
-		return wire.Server{}, err
+		return wire.Server{}, nil, err
 	}
-	seen := wire.Server{Drained: info.Drained}
+	seen.Drained = info.Drained
 	if info.Rating != infowire.Unknown {
 		seen.Rating = max(info.Rating, 1) // 0 is what is not known
 	}
 	if info.Load != nil {
 		seen.CPUs = max(info.Load.CPUs, 0)
 	}
-	return seen, nil
+	return seen, info.Servers, nil
 }

@@ -41,7 +41,7 @@ func TestGetInfo(t *testing.T) {
 		`{"version":1,"rating":0,"drained":true}`:                                       {Rating: 1, Drained: true},
 		`{"version":1,"rating":-1,"load":{"cpus":-3}}`:                                  {},
 	} {
-		got, err := getInfo(t.Context(), agent(t, body))
+		got, _, err := getInfo(t.Context(), agent(t, body))
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
@@ -78,7 +78,7 @@ func TestGetInfoFromStrangers(t *testing.T) {
 		"packed":          listen(t, hears(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", zipped.Len(), &zipped))),
 		"half an answer":  listen(t, hears("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+good)),
 	} {
-		if got, err := getInfo(t.Context(), address); err == nil || got != (wire.Server{}) {
+		if got, _, err := getInfo(t.Context(), address); err == nil || got != (wire.Server{}) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -101,19 +101,19 @@ func TestGetInfoIsBoundedInTime(t *testing.T) {
 			}
 		}
 	})
-	if got, err := getInfo(t.Context(), address); err == nil {
+	if got, _, err := getInfo(t.Context(), address); err == nil {
 		t.Errorf("%+v", got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := getInfo(ctx, address); err == nil {
+	if got, _, err := getInfo(ctx, address); err == nil {
 		t.Errorf("after the end: %+v", got)
 	}
 }
 
 func TestAskInfoOfNoServer(t *testing.T) {
 	for _, name := range []string{"", "no such server.invalid", "a/b", "[::1"} {
-		if got, err := askInfo(t.Context(), name); err == nil || got != (wire.Server{}) {
+		if got, _, err := askInfo(t.Context(), name); err == nil || got != (wire.Server{}) {
 			t.Errorf("%q: %+v, %v", name, got, err)
 		}
 	}
@@ -123,7 +123,7 @@ func FuzzParseInfo(f *testing.F) {
 	f.Add([]byte(`{"version":1,"rating":87,"drained":true,"load":{"cpus":4}}`))
 	f.Add([]byte(`{"version":1,"rating":0}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		seen, err := parseInfo(body)
+		seen, _, err := parseInfo(body)
 		if err != nil && seen != (wire.Server{}) || seen.Rating < 0 || seen.Rating > 100 || seen.CPUs < 0 || seen.Name != "" || seen.State != "" {
 			t.Errorf("%+v, %v", seen, err)
 		}

@@ -40,15 +40,18 @@ const (
 
 // probe watches servers for one ldm.
 type probe struct {
-	conn *wire.Conn
-	log  *slog.Logger
-	news chan news
+	conn  *wire.Conn
+	log   *slog.Logger
+	news  chan news
+	tasks sync.WaitGroup
+	found *discovery // nil where servers are not to be discovered
 }
 
 // news is something new about a server.
 type news struct {
 	server string
 	apply  func(*wire.Server)
+	others []string // servers that this one named
 }
 
 // Run watches servers over conn, and closes it. It returns nil when ldm has hung
@@ -59,31 +62,38 @@ func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(stop)
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
+	p := &probe{conn: conn, log: log, news: make(chan news)}
+	defer p.tasks.Wait()
 	defer cancel()
 	context.AfterFunc(ctx, func() { conn.Close() }) // which ends what waits for ldm
-	names, err := told(conn)
+	watch, err := told(conn)
 	if stop.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("message from ldm: %w", err)
 	}
-	p := &probe{conn: conn, log: log, news: make(chan news)}
-	tasks.Go(func() {
+	if p.found, err = newDiscovery(watch, log); err != nil {
+		log.Warn("other servers are not looked for", "err", err)
+	}
+	p.tasks.Go(func() {
 		conn.Receive() // nothing more comes until ldm hangs up
 		cancel()
 	})
-	for _, name := range names {
-		tasks.Go(func() { p.watch(ctx, name) })
-		tasks.Go(func() { p.watchInfo(ctx, name) })
+	for _, name := range watch.Servers {
+		p.begin(ctx, name, p.found != nil)
 	}
-	return p.report(ctx, names)
+	return p.report(ctx, watch.Servers)
+}
+
+// begin watches one more server; where it is asked for others they count.
+func (p *probe) begin(ctx context.Context, server string, others bool) {
+	p.tasks.Go(func() { p.watch(ctx, server) })
+	p.tasks.Go(func() { p.watchInfo(ctx, server, others) })
 }
 
 // told waits for ldm to say which servers to watch.
-func told(conn *wire.Conn) ([]string, error) {
+func told(conn *wire.Conn) (*wire.Watch, error) {
 	message, err := conn.Receive()
 	if err != nil {
 		return nil, err
@@ -92,7 +102,7 @@ func told(conn *wire.Conn) ([]string, error) {
 	if !ok || len(watch.Servers) > wire.MaxServers {
 		return nil, fmt.Errorf("%T where at most %d servers were due", message, wire.MaxServers)
 	}
-	return watch.Servers, nil
+	return watch, nil
 }
 
 // watch asks one server again and again whether it takes logins.
@@ -107,15 +117,15 @@ func (p *probe) watch(ctx context.Context, server string) {
 			state = seen.State
 			p.log.Info("server", "server", server, "state", state, "rtt", time.Duration(seen.RTT)*time.Microsecond, "err", err)
 		}
-		p.tell(ctx, server, func(s *wire.Server) { s.State, s.RTT = seen.State, seen.RTT })
+		p.tell(ctx, news{server: server, apply: func(s *wire.Server) { s.State, s.RTT = seen.State, seen.RTT }})
 	}
 }
 
 // watchInfo asks the agent of one server again and again how loaded that is.
-func (p *probe) watchInfo(ctx context.Context, server string) {
+func (p *probe) watchInfo(ctx context.Context, server string, others bool) {
 	told := false // most servers have no agent, which is nothing to log
 	for pause := rand.N(first); wait(ctx, pause); {
-		seen, err := askInfo(ctx, server)
+		seen, named, err := askInfo(ctx, server)
 		if ctx.Err() != nil {
 			return
 		}
@@ -126,14 +136,18 @@ func (p *probe) watchInfo(ctx context.Context, server string) {
 		if told {
 			pause = vary(againTold)
 		}
-		p.tell(ctx, server, func(s *wire.Server) { s.Rating, s.CPUs, s.Drained = seen.Rating, seen.CPUs, seen.Drained })
+		n := news{server: server, apply: func(s *wire.Server) { s.Rating, s.CPUs, s.Drained = seen.Rating, seen.CPUs, seen.Drained }}
+		if others {
+			n.others = named
+		}
+		p.tell(ctx, n)
 	}
 }
 
 // tell passes on what is new.
-func (p *probe) tell(ctx context.Context, server string, apply func(*wire.Server)) {
+func (p *probe) tell(ctx context.Context, n news) {
 	select {
-	case p.news <- news{server, apply}:
+	case p.news <- n:
 	case <-ctx.Done():
 	}
 }
@@ -179,6 +193,12 @@ func (p *probe) report(ctx context.Context, names []string) error {
 			for i := range list {
 				if list[i].Name == n.server {
 					n.apply(&list[i])
+				}
+			}
+			for _, other := range n.others {
+				if len(list) < wire.MaxServers && p.found.take(other, n.server) {
+					list = append(list, wire.Server{Name: other})
+					p.begin(ctx, other, false)
 				}
 			}
 			if slices.Equal(before, list) {

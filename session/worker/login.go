@@ -30,7 +30,27 @@ func (w *worker) login(ctx context.Context, login *wire.Login) (*session.Client,
 	if len(login.Servers) == 0 {
 		return nil, failure.New(nil, "No server is set up for this client. Ask the administrator to set LDM_SERVER.")
 	}
+	if login.Servers = w.trusted(login, keys); len(login.Servers) == 0 {
+		return nil, failure.New(nil, "This client does not know that server's key. Choose another server, or ask the administrator.")
+	}
 	return w.firstOf(ctx, login, keys)
+}
+
+// trusted returns the servers without those that nobody but another server named, unless
+// their keys are known exactly.
+func (w *worker) trusted(login *wire.Login, keys *hostkeys.DB) []string {
+	exactly := keys.Exactly()
+	return slices.DeleteFunc(slices.Clone(login.Servers), func(server string) bool {
+		if !slices.Contains(login.Found, server) {
+			return false
+		}
+		address, err := session.Address(server)
+		known := err == nil && exactly.Knows(address)
+		if !known {
+			w.log.Warn("a server that another one named is passed over: its key is not known", "server", server, "err", err)
+		}
+		return !known
+	})
 }
 
 // firstOf logs in to the first server that can be reached, in an order that is drawn anew
@@ -42,11 +62,18 @@ func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.
 	order := servers.Order(login.Servers, login.Known, rand.Float64)
 	for turn := order; ; {
 		for _, server := range turn {
-			client, err := w.dial(ctx, server, login.User, keys)
+			found := slices.Contains(login.Found, server)
+			trust := keys
+			if found {
+				trust = keys.Exactly()
+			}
+			client, err := w.dial(ctx, server, login.User, trust)
 			if err == nil {
 				return client, w.admit(ctx, client, login, server)
 			}
-			if !errors.Is(err, session.ErrUnreachable) || ctx.Err() != nil {
+			// One that is not what another server takes it for keeps nobody from the others.
+			passed := errors.Is(err, session.ErrUnreachable) || found && hostkeys.IsRefusal(err)
+			if !passed || ctx.Err() != nil {
 				return nil, err
 			}
 			w.log.Warn("server not reached", "server", server, "err", err)

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -231,6 +232,32 @@ func TestKnownServers(t *testing.T) {
 	m := login(t, drained, server)
 	m.Known = []wire.Server{{Name: drained.Address(), State: wire.Up, Rating: 100, Drained: true}, {Name: server.Address(), State: wire.Up, Rating: 20}}
 	d.authenticate(m)
+}
+
+// A server that another one named counts only where its own key is known under its own name, and
+// one that shows another key keeps nobody from the others.
+func TestFoundServers(t *testing.T) {
+	unknown, changed, known := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
+	m := login(t, unknown, changed, known)
+	m.Found = m.Servers
+	m.KnownHosts[0] = sshtest.KnownHosts(t, "*:"+fmt.Sprint(unknown.Port), sshtest.NewKey(t).PublicKey())
+	m.KnownHosts[1] = sshtest.KnownHosts(t, changed.Address(), sshtest.NewKey(t).PublicKey())
+	d := start(t)
+	d.authenticate(m)
+	for _, s := range []*sshtest.Server{unknown, changed} {
+		if len(s.Passwords()) > 0 {
+			t.Error("a password went to a server that is not trusted")
+		}
+	}
+
+	alone := login(t, unknown)
+	alone.Found, alone.KnownHosts = alone.Servers, nil
+	d = start(t)
+	d.send(alone)
+	if m, ok := d.next().(*wire.Failed); !ok || !strings.Contains(m.Sentence, "does not know that server's key") {
+		t.Errorf("got %#v", m)
+	}
+	d.exits()
 }
 
 // A server that refuses the user is the last one asked.
