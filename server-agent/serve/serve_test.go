@@ -49,7 +49,7 @@ type serving struct {
 	stop       func() error
 }
 
-func start(t *testing.T, get func(context.Context) info.Info, conns int) *serving {
+func start(t testing.TB, get func(context.Context) info.Info, conns int) *serving {
 	t.Helper()
 	var listeners [2]net.Listener
 	for i := range listeners {
@@ -84,9 +84,9 @@ func start(t *testing.T, get func(context.Context) info.Info, conns int) *servin
 }
 
 // dial connects from one of the addresses that this computer is to itself.
-func dial(t *testing.T, from int, to string) net.Conn {
+func dial(t testing.TB, from int, to string) net.Conn {
 	t.Helper()
-	d := net.Dialer{Timeout: limit, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(from%200+1))}}
+	d := net.Dialer{Timeout: limit, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(from%250+1))}}
 	conn, err := d.Dial("tcp", to)
 	if err != nil {
 		t.Fatal(err)
@@ -201,45 +201,73 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// A school switches on: a thousand clients are connected before the first one asks.
-func TestThousandClients(t *testing.T) {
-	const clients = 1000
-	var made atomic.Int32
-	s := start(t, func(ctx context.Context) info.Info { made.Add(1); return school(ctx) }, maxConns)
-	for _, port := range []struct {
-		name, address, ask string
-		read               func(net.Conn) error
-	}{
+// ports are those of a server, with how to ask and to read there.
+func (s *serving) ports() []port {
+	return []port{
 		{"text", s.text, "", func(c net.Conn) error { _, err := readOld(c); return err }},
 		{"http", s.http, request, func(c net.Conn) error { _, err := readHTTP(c); return err }},
-	} {
-		begin := time.Now()
-		conns := make([]net.Conn, clients)
-		for i := range conns {
-			conns[i] = dial(t, i, port.address)
-		}
-		asked := time.Now()
-		var asking sync.WaitGroup
-		var failed atomic.Int32
-		for _, conn := range conns {
-			asking.Go(func() {
-				defer conn.Close()
-				io.WriteString(conn, port.ask)
-				if err := port.read(conn); err != nil {
-					failed.Add(1)
-					t.Errorf("%s: %v", port.name, err)
-				}
-			})
-		}
-		asking.Wait()
-		t.Logf("%s: %d clients connected in %v, all answered %v after that", port.name, clients,
-			asked.Sub(begin).Round(time.Millisecond), time.Since(asked).Round(time.Millisecond))
-		if failed.Load() > 0 {
-			t.Fatalf("%s: %d of %d got no answer", port.name, failed.Load(), clients)
-		}
+	}
+}
+
+type port struct {
+	name, address, ask string
+	read               func(net.Conn) error
+}
+
+// askedBy has clients ask a port that are all connected before the first one asks, and
+// tells how long both took.
+func askedBy(t testing.TB, clients int, p port) (connecting, answering time.Duration) {
+	begin := time.Now()
+	conns := make([]net.Conn, clients)
+	for i := range conns {
+		conns[i] = dial(t, i, p.address)
+	}
+	asked := time.Now()
+	var asking sync.WaitGroup
+	var failed atomic.Int32
+	for _, conn := range conns {
+		asking.Go(func() {
+			defer conn.Close()
+			io.WriteString(conn, p.ask)
+			if err := p.read(conn); err != nil {
+				failed.Add(1)
+				t.Errorf("%s: %v", p.name, err)
+			}
+		})
+	}
+	asking.Wait()
+	if failed.Load() > 0 {
+		t.Fatalf("%s: %d of %d got no answer", p.name, failed.Load(), clients)
+	}
+	return asked.Sub(begin), time.Since(asked)
+}
+
+// A school switches on.
+func TestThousandClients(t *testing.T) {
+	var made atomic.Int32
+	s := start(t, func(ctx context.Context) info.Info { made.Add(1); return school(ctx) }, maxConns)
+	for _, p := range s.ports() {
+		connecting, answering := askedBy(t, 1000, p)
+		t.Logf("%s: 1000 clients connected in %v, all answered %v after that", p.name,
+			connecting.Round(time.Millisecond), answering.Round(time.Millisecond))
 	}
 	if n := made.Load(); n > 100 {
 		t.Errorf("the answer was made %d times", n)
+	}
+}
+
+// BenchmarkSchool is that again and again.
+func BenchmarkSchool(b *testing.B) {
+	s := start(b, school, maxConns)
+	for _, p := range s.ports() {
+		b.Run(p.name, func(b *testing.B) {
+			var all time.Duration
+			for b.Loop() {
+				_, answering := askedBy(b, 1000, p)
+				all += answering
+			}
+			b.ReportMetric(float64(1000*b.N)/all.Seconds(), "answers/s")
+		})
 	}
 }
 
