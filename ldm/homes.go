@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"goldm/internal/failure"
+	"goldm/internal/text"
 	"goldm/ldm/apps"
 	"goldm/ldm/home"
 	"goldm/ldm/wire"
@@ -40,14 +41,14 @@ func (h *homes) ask() (uint32, chan *wire.Home) {
 // answer hands over an answer, if anybody waits for it; else its files are closed.
 func (h *homes) answer(m *wire.Home) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	answer := h.waiting[m.ID]
 	delete(h.waiting, m.ID)
-	h.mu.Unlock()
 	if answer == nil {
 		wire.CloseFiles(m)
 		return
 	}
-	answer <- m
+	answer <- m // it has room for one
 }
 
 // forget gives a question up. An answer that has come is discarded.
@@ -69,7 +70,7 @@ func (w *worker) home(ctx context.Context, extra []string) (*wire.Home, error) {
 	select {
 	case m := <-answer:
 		if len(m.Paths) == 0 {
-			return nil, failure.New(errors.New(m.Detail),
+			return nil, failure.New(errors.New(text.Line(m.Detail, maxLine)),
 				"Your home directory on the server could not be opened. Ask the administrator.")
 		}
 		return m, nil
