@@ -97,6 +97,10 @@ func TestServersTellTheirLoad(t *testing.T) {
 	s := newStation(t)
 	s.sshdAt("2222")
 	s.trustAddress("[" + rated + "]:2222")
+	out, err := s.Server.Command(t.Context(), "root", "/usr/local/bin/ltsp-server-agent", "serve").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "serve does not run as root") {
+		t.Errorf("without its user: %s, %v", out, err)
+	}
 	s.serveInfo(rated+":9572", rated+":9571")
 	s.tells("["+drained+"]:9572", `{"version":1,"rating":100,"drained":true}`)
 
