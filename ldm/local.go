@@ -26,6 +26,7 @@ const localLimit = 2 * time.Second
 const (
 	roomLimit = 15 * time.Second // how long a room may take: a program is worth more patience
 	homeGrace = 3 * time.Second  // how long programs that end have their home
+	maxTries  = 5                // to make a room: each takes a number, of which there are some thousand
 )
 
 // local is what a login's session has on this client. The user and the room are
@@ -43,17 +44,19 @@ type local struct {
 	said   *output  // what they say; nil where nobody wants to know
 	saying *os.File // and its other end
 
-	begin  sync.Once
-	opened chan struct{} // closed when what follows is known
-	err    error         // why there is no room
-	user   *localuser.User
-	room   *room.Room
-	out    *output // the room's
+	mu     sync.Mutex
+	try    *try // the last to make the user and the room
+	tries  int
+	closed bool
+
+	user *localuser.User
+	room *room.Room
+	out  *output // the room's
 }
 
 // startLocal makes the client ready for the session of a login.
 func (s *Seat) startLocal(a login.StartLocal) {
-	l := &local{seat: s, name: a.User, worker: s.workers[a.Login], log: s.Log, opened: make(chan struct{})}
+	l := &local{seat: s, name: a.User, worker: s.workers[a.Login], log: s.Log}
 	if l.worker != nil {
 		l.log = l.worker.log
 	}
@@ -80,46 +83,81 @@ func (s *Seat) stopLocal(id login.LoginID) {
 	}
 }
 
-// open has the user and the room made, once, and waits for them or for ctx.
-func (l *local) open(ctx context.Context) error {
-	l.begin.Do(func() {
-		l.seat.tasks.Go(func() {
-			defer close(l.opened)
-			ctx, cancel := context.WithTimeout(l.ctx, roomLimit)
-			defer cancel()
-			l.err = l.makeRoom(ctx)
-		})
-	})
+// try is one try to make a user and a room.
+type try struct {
+	done chan struct{} // closed when err is known
+	err  error
+}
+
+func (t *try) failed() bool {
 	select {
-	case <-l.opened:
-		return l.err
+	case <-t.done:
+		return t.err != nil
+	default:
+		return false
+	}
+}
+
+// open has the user and the room made, unless that was done, and waits for them
+// or for ctx.
+func (l *local) open(ctx context.Context) error {
+	l.mu.Lock()
+	t := l.try
+	if (t == nil || t.failed() && l.tries < maxTries) && !l.closed {
+		t = &try{done: make(chan struct{})}
+		l.try = t
+		l.tries++
+		l.seat.tasks.Go(func() {
+			defer close(t.done)
+			t.err = l.makeRoom()
+		})
+	}
+	l.mu.Unlock()
+	if t == nil {
+		return context.Canceled
+	}
+	select {
+	case <-t.done:
+		return t.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (l *local) makeRoom(ctx context.Context) (err error) {
-	s := l.seat
-	if l.user, err = localuser.Allot(ctx, s.localUsers(), l.name); err != nil {
-		return err
-	}
-	l.log.Info("local user", "uid", l.user.UID, "name", l.user.Name)
-	var devices []room.Device
-	if !s.Settings.Mic {
-		if devices, err = room.Playback(); err != nil {
-			return err
-		}
-	}
-	out, file, err := newOutput(l.log.With("process", "room"))
+// makeRoom makes both, or leaves neither.
+func (l *local) makeRoom() error {
+	ctx, cancel := context.WithTimeout(l.ctx, roomLimit)
+	defer cancel()
+	user, err := localuser.Allot(ctx, l.seat.localUsers(), l.name)
 	if err != nil {
 		return err
 	}
+	l.log.Info("local user", "uid", user.UID, "name", user.Name)
+	out, file, err := newOutput(l.log.With("process", "room"))
+	if err != nil {
+		return errors.Join(err, user.Release())
+	}
 	defer file.Close()
-	l.out = out
-	l.room, err = room.Open(ctx, room.Config{
-		User: l.user.User, Own: devices, Self: s.Room, Group: s.children, Log: l.log, Output: file,
+	made, err := l.openRoom(ctx, user, file)
+	if err != nil {
+		return errors.Join(because(err, out), user.Release())
+	}
+	l.user, l.room, l.out = user, made, out
+	return nil
+}
+
+func (l *local) openRoom(ctx context.Context, user *localuser.User, output *os.File) (*room.Room, error) {
+	s := l.seat
+	var devices []room.Device
+	if !s.Settings.Mic {
+		var err error
+		if devices, err = room.Playback(); err != nil {
+			return nil, err
+		}
+	}
+	return room.Open(ctx, room.Config{
+		User: user.User, Own: devices, Self: s.Room, Group: s.children, Log: l.log, Output: output,
 	})
-	return err
 }
 
 func (s *Seat) localUsers() localuser.Config {
@@ -199,12 +237,14 @@ func (l *local) offer() *wire.Sound {
 
 // close ends and removes everything, in the order that needs it.
 func (l *local) close() error {
-	l.begin.Do(func() {
-		l.err = context.Canceled
-		close(l.opened)
-	})
-	<-l.opened
 	l.apps.Stop()
+	l.mu.Lock()
+	l.closed = true
+	t := l.try
+	l.mu.Unlock()
+	if t != nil {
+		<-t.done
+	}
 	if l.sound != nil {
 		l.sound.Stop()
 	}

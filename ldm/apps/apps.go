@@ -28,7 +28,8 @@ const (
 type Config struct {
 	Policy *Policy // nil: none do
 
-	// Open makes the place for the programs. It is called once, for the first.
+	// Open makes the place for the programs: for the first, and again where that
+	// failed.
 	Open func(context.Context) (Place, error)
 
 	// Home mounts the home: for the first program, and again where it failed or
@@ -62,8 +63,8 @@ type Apps struct {
 	cancel context.CancelFunc
 	ctx    context.Context
 
-	prepare sync.Once
-	place   *furnished // valid after prepare; nil where there is none
+	placing sync.Mutex
+	place   *furnished // nil as long as there is none
 	meet    sync.Once  // with the D-Bus session
 
 	mu     sync.Mutex

@@ -18,12 +18,18 @@ type furnished struct {
 	bus *bus     // nil where there is none
 }
 
-// furnish makes the place ready for the first program.
-func (a *Apps) furnish() {
+// havePlace makes the place ready for the first program, and reports whether
+// there is one.
+func (a *Apps) havePlace() bool {
+	a.placing.Lock()
+	defer a.placing.Unlock()
+	if a.place != nil {
+		return true
+	}
 	place, err := a.config.Open(a.ctx)
 	if err != nil {
 		a.log.Error("no program can run on this client", "cause", err)
-		return
+		return false
 	}
 	cookies := filepath.Join(place.User.Dir, "Xauthority")
 	if err := xserver.WriteAuth(cookies, place.User.User, a.config.Cookie); err != nil {
@@ -32,6 +38,7 @@ func (a *Apps) furnish() {
 	f := &furnished{Place: place}
 	f.env = slices.Concat(a.environment(f), []string{"XAUTHORITY=" + cookies}, place.Env)
 	a.place = f
+	return true
 }
 
 // furnishBus starts the D-Bus session, with the home of the first program.

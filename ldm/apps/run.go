@@ -33,8 +33,7 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 		return crowded()
 	}
 	defer func() { <-a.slots }()
-	a.prepare.Do(a.furnish)
-	if a.place == nil {
+	if !a.havePlace() {
 		return faulty("This client has no room for programs. The client's log says why.")
 	}
 	home, err := a.haveHome()

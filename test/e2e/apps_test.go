@@ -266,7 +266,7 @@ func TestLocalAppsOfOddNames(t *testing.T) {
 	}
 }
 
-// A client on which there is no place for a user says so, and has one for the next.
+// A client on which there is no place for a user says so, and the next program has one.
 func TestLocalAppsWithoutRoom(t *testing.T) {
 	s := newStation(t, fakeWorkers(t))
 	s.configure(xvfb, "LOCAL_APPS=True", "SOUND=False")
@@ -279,17 +279,30 @@ func TestLocalAppsWithoutRoom(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	}
+	_, err = s.Client.Output(t.Context(), "umount", "/run/userdb")
+	s.must(err)
+	if r := w.run(2, "true"); r.State != wire.Exited || r.Status != 0 {
+		t.Errorf("got %+v", r)
+	}
 	mark := s.log.mark()
 	w.send(&wire.Ended{})
 	s.log.wait(t, mark, greeterUp)
-	_, err = s.Client.Output(t.Context(), "umount", "/run/userdb")
-	s.must(err)
-	if r := s.fakeLogin("anna").run(1, "true"); r.State != wire.Exited || r.Status != 0 {
-		t.Errorf("got %+v", r)
-	}
-	if left := running(t, s.Client, func(p testbed.Process) bool { return p.UID == firstLocal }); len(left) != 0 {
-		t.Errorf("left: %v", left)
-	}
+	s.noSoundLeft(firstLocal)
+}
+
+// A killed ldm takes the programs with it.
+func TestKilledDaemonEndsLocalApps(t *testing.T) {
+	s := newStation(t, fakeWorkers(t))
+	s.configure(xvfb, "LOCAL_APPS=True", "SOUND=False")
+	s.start()
+	w := s.fakeLogin("anna")
+	w.send(&wire.Run{ID: 1, Args: []string{"sh", "-c", `setsid sh -c 'trap "" TERM HUP; sleep 1001; sleep 1002' & trap "" TERM; sleep 1003; sleep 1004`}})
+	settle(t, "the program runs", func() bool { return len(s.onClient("sleep")) == 2 })
+	s.must(s.ldm.Process.Kill())
+	s.ldm.Wait()
+	settle(t, "nothing runs on the client", func() bool { return len(running(t, s.Client, everything)) == 0 })
+	s.start()
+	s.noSoundLeft(firstLocal)
 }
 
 // login1 is a logind that remembers what it was asked for.
