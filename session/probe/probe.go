@@ -35,7 +35,7 @@ const (
 // answer is made once for all clients. What it says is soon old when many log in.
 const (
 	againTold   = 20 * time.Second
-	againSilent = time.Minute // where there is no agent
+	againSilent = time.Minute // where nobody listens
 )
 
 // probe watches servers for one ldm.
@@ -132,9 +132,9 @@ func (p *probe) watchInfo(ctx context.Context, server string, others bool) {
 		if told != (err == nil) {
 			p.log.Info("server's information", "server", server, "rating", seen.Rating, "drained", seen.Drained, "err", err)
 		}
-		told, pause = err == nil, vary(againSilent)
-		if told {
-			pause = vary(againTold)
+		told, pause = err == nil, vary(againTold)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			pause = vary(againSilent)
 		}
 		n := news{server: server, apply: func(s *wire.Server) { s.Rating, s.CPUs, s.Drained = seen.Rating, seen.CPUs, seen.Drained }}
 		if others {
