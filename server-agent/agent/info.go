@@ -18,7 +18,7 @@ import (
 )
 
 // capabilities are what clients can count on in a session with this agent.
-var capabilities = []string{"session"}
+var capabilities = []string{"session", "local-menu", "one-session"}
 
 // newSource returns what knows about this server.
 func newSource() *info.Source {
