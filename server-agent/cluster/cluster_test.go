@@ -20,6 +20,12 @@ import (
 
 const prefix = "/test/"
 
+// A busy machine may stop for seconds, in which no lease shall end but for the tests of that.
+const (
+	long  = 20 * time.Second
+	short = 3 * time.Second
+)
+
 var clientWithPrefix = clientv3.WithPrefix()
 
 // agent is a server's part of a cluster.
@@ -40,17 +46,17 @@ func obedient(a *agent, id string) { go a.Remove(id) }
 // join starts an agent whose sessions do what end does when they are asked to end.
 func (e *etcd) join(name string, end func(a *agent, id string)) *agent {
 	e.t.Helper()
-	return e.joinAs(name, "machine of "+name, end)
+	return e.joinAs(name, "machine of "+name, long, end)
 }
 
-func (e *etcd) joinAs(name, identity string, end func(a *agent, id string)) *agent {
+func (e *etcd) joinAs(name, identity string, lease time.Duration, end func(a *agent, id string)) *agent {
 	e.t.Helper()
 	a := &agent{roads: e.roads(), log: new(tail)}
 	var err error
 	a.Cluster, err = cluster.New(cluster.Config{
 		Endpoints: a.roads.endpoints(),
 		Prefix:    prefix,
-		Lease:     3 * time.Second,
+		Lease:     lease,
 		Self:      cluster.Server{Name: name, Identity: identity, Hosts: []string{name + ".test"}, Port: 22, Keys: []string{"SHA256:x"}, Version: "test"},
 		Report:    func() cluster.Report { return cluster.Report{Rating: 50, Drained: a.drained.Load()} },
 		End:       func(id, _ string) { end(a, id) },
@@ -118,8 +124,15 @@ func (a *agent) claim(t *testing.T, s cluster.Session) (won bool, held []cluster
 }
 
 func TestServersAndSessions(t *testing.T) {
-	t.Parallel()
-	e := startEtcd(t, 1)
+	for name, suite := range map[string]string{"this release": "", "trixie": "trixie"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testServersAndSessions(t, startEtcd(t, 1, suite))
+		})
+	}
+}
+
+func testServersAndSessions(t *testing.T, e *etcd) {
 	a, b := e.join("a", endless), e.join("b", endless)
 	together(t, a, b)
 	if got := b.Servers()[0]; got.Name != "a" || got.Hosts[0] != "a.test" || got.Port != 22 || got.Rating != 50 || got.Drained {
@@ -151,7 +164,7 @@ func TestServersAndSessions(t *testing.T) {
 // Of claims at once on three servers, one wins each time.
 func TestOneSessionAUser(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 3)
+	e := startEtcd(t, 3, "")
 	agents := []*agent{e.join("a", obedient), e.join("b", obedient), e.join("c", obedient)}
 	together(t, agents...)
 	for round := range 10 {
@@ -180,7 +193,7 @@ func TestOneSessionAUser(t *testing.T) {
 // A session is ended where it is, for another one elsewhere.
 func TestEnd(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
+	e := startEtcd(t, 1, "")
 	a, b := e.join("a", obedient), e.join("b", endless)
 	together(t, a, b)
 	if ok, _, _ := a.claim(t, session("anna", "a", "1")); !ok {
@@ -217,10 +230,10 @@ func TestEnd(t *testing.T) {
 
 func TestTwoServersWithOneName(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
+	e := startEtcd(t, 1, "")
 	a, b := e.join("a", endless), e.join("b", endless)
 	together(t, a, b)
-	second := e.joinAs("a", "another machine", endless)
+	second := e.joinAs("a", "another machine", long, endless)
 	eventually(t, "the second is refused", func() bool {
 		p := second.State().Problem
 		return strings.Contains(p, `two servers with the name "a"`) && strings.Contains(p, "machine ") && strings.Contains(p, "another ")
@@ -236,7 +249,7 @@ func TestTwoServersWithOneName(t *testing.T) {
 		t.Errorf("the others know %q; the first: %v", got, a.State())
 	}
 	// The same machine takes its name over: a daemon that was killed and started again.
-	heir := e.joinAs("a", "machine of a", endless)
+	heir := e.joinAs("a", "machine of a", long, endless)
 	together(t, heir, b)
 	a.stop()
 	second.Remove("9") // or its name would stay until the lease ends
@@ -247,7 +260,7 @@ func TestTwoServersWithOneName(t *testing.T) {
 // One member killed, the leader killed, all gone, all back.
 func TestMembersKilled(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 3)
+	e := startEtcd(t, 3, "")
 	a, b := e.join("a", obedient), e.join("b", obedient)
 	together(t, a, b)
 	way := e.roads()
@@ -311,8 +324,8 @@ func TestMembersKilled(t *testing.T) {
 // An agent is cut off until its lease has ended, and comes back.
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
-	a, b := e.join("a", obedient), e.join("b", obedient)
+	e := startEtcd(t, 1, "")
+	a, b := e.joinAs("a", "machine of a", short, obedient), e.join("b", obedient)
 	together(t, a, b)
 	if won, _, _ := a.claim(t, session("anna", "a", "1")); !won {
 		t.Fatal("not won")
@@ -340,7 +353,7 @@ func TestPartition(t *testing.T) {
 // An etcd that hangs, and does not close a connection.
 func TestHang(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
+	e := startEtcd(t, 1, "")
 	a, b := e.join("a", obedient), e.join("b", obedient)
 	together(t, a, b)
 	e.signal(0, syscall.SIGSTOP)
@@ -358,7 +371,7 @@ func TestHang(t *testing.T) {
 // What no server of ours wrote is passed over.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	e := startEtcd(t, 1)
+	e := startEtcd(t, 1, "")
 	client := e.client(e.roads())
 	put := func(key, value string) {
 		t.Helper()

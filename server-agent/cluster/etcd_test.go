@@ -40,10 +40,10 @@ type member struct {
 	log     *tail
 }
 
-// startEtcd starts a cluster of members.
-func startEtcd(t *testing.T, size int) *etcd {
+// startEtcd starts a cluster of members, those of a release.
+func startEtcd(t *testing.T, size int, suite string) *etcd {
 	t.Helper()
-	e := newEtcd(t, size)
+	e := newEtcd(t, size, suite)
 	for i := range size {
 		e.start(i)
 	}
@@ -51,9 +51,9 @@ func startEtcd(t *testing.T, size int) *etcd {
 }
 
 // newEtcd prepares a cluster, with flags for all members.
-func newEtcd(t *testing.T, size int, flags ...string) *etcd {
+func newEtcd(t *testing.T, size int, suite string, flags ...string) *etcd {
 	t.Helper()
-	e := &etcd{t: t, machine: testbed.Start(t, testbed.Config{}).Server, flags: flags, scheme: "http"}
+	e := &etcd{t: t, machine: testbed.Start(t, testbed.Config{Suite: suite}).Server, flags: flags, scheme: "http"}
 	if len(flags) > 0 {
 		e.scheme = "https"
 	}

@@ -94,7 +94,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
 	const folder = "/etc/etcd-test/"
-	e := newEtcd(t, 1, "--client-cert-auth", "--trusted-ca-file", folder+"ca.pem", "--cert-file", folder+"cert.pem", "--key-file", folder+"key.pem")
+	e := newEtcd(t, 1, "", "--client-cert-auth", "--trusted-ca-file", folder+"ca.pem", "--cert-file", folder+"cert.pem", "--key-file", folder+"key.pem")
 	cert, key := ours.pair(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth) // of both, since etcd asks itself, too
 	for name, text := range map[string][]byte{"ca.pem": ours.pem, "cert.pem": cert, "key.pem": key} {
 		if err := e.machine.WriteFile(folder+name, text, 0o600); err != nil {
@@ -106,7 +106,7 @@ func TestTLS(t *testing.T) {
 		t.Helper()
 		a := &agent{roads: e.roads(), log: new(tail)}
 		config := cluster.Config{
-			Endpoints: a.roads.endpoints(), Prefix: prefix, Lease: 3 * time.Second,
+			Endpoints: a.roads.endpoints(), Prefix: prefix, Lease: long,
 			Self: cluster.Server{Name: name, Identity: name, Hosts: []string{name}, Port: 22},
 			Log:  slog.New(slog.NewTextHandler(a.log, nil)),
 		}

@@ -35,7 +35,7 @@ func newPair(t *testing.T) *pair {
 		p.must(m.AddSystemUsers(t.Context(), "_ltsp-agent"))
 		p.must(m.AddUser(t.Context(), "anna", password))
 		p.must(m.WriteFile("/etc/ltsp/server-agent.conf", fmt.Appendf(nil,
-			"cluster = etcd\nendpoints = http://%s:2379\nlease = 5\nmetrics = %d\n", p.Server.Address(), metricsPort), 0o644))
+			"cluster = etcd\nendpoints = http://%s:2379\nlease = 20\nmetrics = %d\n", p.Server.Address(), metricsPort), 0o644))
 		p.must(m.WriteFile("/usr/local/bin/forever", []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755))
 	}
 	p.startEtcd()

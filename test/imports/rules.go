@@ -19,7 +19,7 @@ type rule struct {
 }
 
 // heavy is what only the server's agent may link, for clusters and metrics.
-var heavy = []string{"go.etcd.io/...", "github.com/prometheus/..."}
+var heavy = []string{"go.etcd.io/...", "google.golang.org/grpc/...", "github.com/prometheus/..."}
 
 // graph holds what each package imports.
 type graph map[string][]string
