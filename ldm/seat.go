@@ -268,7 +268,7 @@ func (s *Seat) runX(ctx context.Context, after time.Duration) error {
 	defer out.close()
 	user := s.xUser()
 	server, err := xserver.Start(ctx, xserver.Config{
-		Args: s.Settings.XServer, Fence: s.fence(user), User: user,
+		Args: s.Settings.XServer, Fence: s.fence(user), User: user, TCP: s.Settings.DirectX,
 		Dir: s.dir, Output: file, Group: s.children,
 	})
 	file.Close()

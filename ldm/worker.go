@@ -146,7 +146,7 @@ func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 		m.Env["LTSP_CLIENT_MAC"] = s.Client.MACs[0]
 	}
 	if s.x != nil {
-		m.Display, m.Cookie = s.x.Display, s.x.Cookie
+		m.Display, m.Cookie, m.Direct = s.x.Display, s.x.Cookie, s.Settings.DirectX
 	}
 	return m
 }

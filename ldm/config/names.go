@@ -9,7 +9,7 @@ import (
 // later lists the names of LTSP 5's LDM that this version does not act on yet:
 // an administrator who sets one is told, and not that it is misspelt.
 var later = []string{
-	"LDM_DIRECTX", "LDM_GREETER_TTY", "LDM_SCALE",
+	"LDM_GREETER_TTY", "LDM_SCALE",
 	"LDM_SYSLOG", "LDM_THEME",
 }
 

@@ -38,6 +38,7 @@ type Settings struct {
 	Greeter []string // command
 	XServer []string // command; its first word alone where no options are given
 	XRoot   bool     // the X server runs as root
+	DirectX bool     // X over plain TCP
 
 	Sound       bool
 	SoundDaemon string // one of sound.Names
@@ -109,6 +110,7 @@ var settings = []setting{
 	}},
 	{"LDM_GREETER", "ldm-greeter", func(s *Settings, text string) error { return setCommand(&s.Greeter, text) }},
 	{"XSERVER", "Xorg", func(s *Settings, text string) error { return setCommand(&s.XServer, text) }},
+	{"LDM_DIRECTX", "false", func(s *Settings, text string) error { return setBool(&s.DirectX, text) }},
 	{"LDM_XROOT", "false", func(s *Settings, text string) error { return setBool(&s.XRoot, text) }},
 	{"SOUND", "true", func(s *Settings, text string) error { return setBool(&s.Sound, text) }},
 	{"SOUND_DAEMON", sound.Auto, func(s *Settings, text string) error {

@@ -22,6 +22,9 @@ type Login struct {
 	Display string `json:"display"` // the seat's X display, such as ":0"
 	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
 
+	// Direct says that the session reaches the display over TCP, not encrypted.
+	Direct bool `json:"direct,omitempty"`
+
 	// OneSession says what happens to other sessions of the user: EndOthers,
 	// AskOthers, or nothing where it is empty.
 	OneSession string `json:"one_session,omitempty"`

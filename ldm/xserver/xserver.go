@@ -1,5 +1,6 @@
 // Package xserver starts a seat's X server: on a display number of its own
-// choice, reachable through its Unix socket alone and with its own cookie.
+// choice, with its own cookie, and reachable through its Unix socket alone unless
+// it is wanted otherwise.
 package xserver
 
 import (
@@ -31,6 +32,7 @@ type Config struct {
 	Args  []string // program and options, without those that this package gives
 	Fence []string // words in front of Args that make it run as User
 	User  privs.User
+	TCP   bool // whether it listens on the network too, for who has the cookie
 
 	Dir    string // where the cookie's file goes; root's own
 	Output *os.File
@@ -58,7 +60,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	defer r.Close()
-	args := slices.Concat(c.Fence, c.Args, []string{"-displayfd", "3", "-auth", s.auth, "-nolisten", "tcp", "-noreset"})
+	args := slices.Concat(c.Fence, c.Args, []string{"-displayfd", "3", "-auth", s.auth, listen(c.TCP), "tcp", "-noreset"})
 	s.process, err = c.Group.Start(supervise.Command{
 		Name: "x server", Args: args, Files: []*os.File{w},
 		Env:    []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"},
@@ -78,6 +80,14 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// listen is Xserver(1)'s option for a way that clients take, or do not.
+func listen(on bool) string {
+	if on {
+		return "-listen"
+	}
+	return "-nolisten"
 }
 
 // readDisplay reads the number that the server writes when it is up.

@@ -28,6 +28,7 @@ type options struct {
 	session    string
 	identities list
 	noSound    bool
+	direct     bool // the display is reached over TCP
 	localApps  programs
 	legacyApps bool
 	verbose    bool
@@ -43,16 +44,17 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// transport is the option --x11. There is one way yet.
-type transport struct{}
+// transport is the option --x11: whether the display is reached directly.
+type transport struct{ direct *bool }
 
 func (transport) String() string { return "auto" }
 
-func (transport) Set(value string) error {
+func (t transport) Set(value string) error {
 	switch value {
-	case "auto", "forwarded":
+	case "auto", "forwarded", "direct":
+		*t.direct = value == "direct"
 		return nil
-	case "accelerated", "direct":
+	case "accelerated":
 		return errors.New("not available yet")
 	}
 	return errors.New("not one of auto, accelerated, forwarded and direct")
@@ -68,7 +70,7 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.noSound, "no-sound", false, "keep programs on the server from the sound of this computer")
 	flags.Var(&o.localApps, "local-apps", "`programs` of this computer that the session may run as you, such as firefox,gimp")
 	flags.BoolVar(&o.legacyApps, "legacy-local-apps", false, "let the session ask for them by LTSP_COMMAND too")
-	flags.Var(transport{}, "x11", "the `way` of the display: auto or forwarded")
+	flags.Var(transport{&o.direct}, "x11", "the `way` of the display: auto, forwarded, or direct, which is not encrypted")
 
 	before, hasCommand := args, false
 	if i := slices.Index(args, "--"); i >= 0 {

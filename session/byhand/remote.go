@@ -34,16 +34,21 @@ func (r *run) runCommand(ctx context.Context, client *session.Client) error {
 	defer offered.Remove()
 	apps := r.startApps(ctx)
 	defer apps.close()
+	shown, err := r.show(ctx, client)
+	if err != nil {
+		return failed(err)
+	}
+	defer shown.remove()
 	cmd := session.Cmd{
-		Line:   desktop.WithEnv(desktop.Command(r.command), apps.with(offered.Env())),
+		Line:   desktop.WithEnv(desktop.Command(r.command), shown.with(apps.with(offered.Env()))),
 		Env:    locale(os.Environ()),
 		Stdin:  readable(os.Stdin),
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
-		X11:    r.display,
+		X11:    shown.forwarded,
 	}
 	process := client.Command(cmd)
-	err := process.Start(ctx)
+	err = process.Start(ctx)
 	if errors.Is(err, session.ErrNoX11) {
 		r.log.Warn("the server forwards no windows: the command has no display")
 		cmd.X11 = nil
@@ -76,7 +81,11 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	defer client.Close()
 	apps := r.startApps(ctx)
 	defer apps.close()
-	maps.Copy(settings.Env, apps.with(offered.Env()))
+	shown, err := r.show(ctx, client)
+	if err != nil {
+		return failed(err)
+	}
+	maps.Copy(settings.Env, shown.with(apps.with(offered.Env())))
 	line, err := settings.CommandLine()
 	if err != nil {
 		return failed(err)
@@ -89,7 +98,7 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 		Stdin:  end.Stdin,
 		Stdout: end.Stdout,
 		Stderr: end.Stderr,
-		X11:    r.display,
+		X11:    shown.forwarded,
 	})
 	if err := process.Start(ctx); err != nil {
 		return failed(err)
@@ -102,6 +111,7 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	case <-ctx.Done():
 		awaitExit(process)
 	}
+	shown.remove()
 	offered.Remove()
 	client.Close()
 	if ctx.Err() != nil {

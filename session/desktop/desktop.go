@@ -73,7 +73,8 @@ func (s Settings) script() string {
 		fmt.Fprintf(&script, " %s=%s", name, quote(env[name]))
 	}
 	if window := env[windowVariable]; window != "" {
-		fmt.Fprintf(&script, ` LTSP_LOCALAPPS="$DISPLAY "%s`, quote(window))
+		// A command of its own: it needs the DISPLAY that goes before.
+		fmt.Fprintf(&script, `; export LTSP_LOCALAPPS="$DISPLAY "%s`, quote(window))
 	}
 	menu := ""
 	if s.Menu {

@@ -11,12 +11,10 @@ import (
 	"goldm/internal/agentwire"
 	"goldm/internal/failure"
 	"goldm/internal/text"
-	"goldm/internal/xauth"
 	"goldm/ldm/wire"
 	"goldm/session"
 	"goldm/session/desktop"
 	"goldm/session/far"
-	"goldm/session/x11"
 )
 
 const (
@@ -117,6 +115,11 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 	for _, env := range more {
 		maps.Copy(settings.Env, env)
 	}
+	shown, err := show(ctx, client, login)
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(settings.Env, shown.env)
 	if w.others != "" {
 		settings.Env[agentwire.OneSession] = w.others
 	}
@@ -124,11 +127,6 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 	if err != nil {
 		return nil, nil, err
 	}
-	display, err := x11.ParseDisplay(login.Display)
-	if err != nil {
-		return nil, nil, err
-	}
-	display.AuthName, display.AuthData = xauth.MITMagicCookie, login.Cookie
 	end := far.New(w.log)
 	process := client.Command(session.Cmd{
 		Line:   line,
@@ -136,7 +134,7 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		Stdin:  end.Stdin,
 		Stdout: end.Stdout,
 		Stderr: end.Stderr,
-		X11:    display,
+		X11:    shown.forwarded,
 	})
 	if err := process.Start(ctx); err != nil {
 		end.Close()
