@@ -83,7 +83,12 @@ func (l *lab) addUsers(ctx context.Context) error {
 	}
 	write := l.Server.Command(ctx, serverUser, "sh", "-c", "mkdir -m 700 -p .ssh && cat > .ssh/authorized_keys")
 	write.Stdin = bytes.NewReader(key)
-	return write.Run()
+	if err := write.Run(); err != nil {
+		return err
+	}
+	// Without a cookie ours shows no display directly.
+	_, err = l.asClient(ctx, "xauth", "-q", "add", display, ".", "00112233445566778899aabbccddeeff").Output()
+	return err
 }
 
 const password = "a long password"

@@ -24,8 +24,8 @@ func (l *lab) measureRoundTrips(ctx context.Context) (string, error) {
 				took[w.name] = append(took[w.name], v)
 			}
 		}
-		t.fillHead(ways)
-		t.add(append(cells(s.String(), took, ways), ratio(took[ours], took[ssh]))...)
+		t.fillHead(ways, against, ofTCP)
+		t.add(append(cells(s.String(), took, ways), ratios(took)...)...)
 		return nil
 	})
 	return t.String(), err
@@ -62,14 +62,19 @@ func (w *way) measure(ctx context.Context, command string) (float64, error) {
 }
 
 // fillHead names the columns, once.
-func (t *table) fillHead(ways []*way) {
+func (t *table) fillHead(ways []*way, ratios ...string) {
 	if len(t.head) > 1 {
 		return
 	}
 	for _, w := range ways {
 		t.head = append(t.head, w.name)
 	}
-	t.head = append(t.head, against)
+	t.head = append(t.head, ratios...)
+}
+
+// ratios are those that have a target, at a row's end.
+func ratios(took map[string]sample) []string {
+	return []string{ratio(took[ours], took[ssh]), ratio(took[direct], took[tcp])}
 }
 
 // cells are a row of what the ways took.

@@ -76,10 +76,7 @@ func (l *lab) measureSound(ctx context.Context) (string, error) {
 		if err := errors.Join(err, closeAll(ways), removed); err != nil {
 			return "", fmt.Errorf("%v: %w", s, err)
 		}
-		if len(t.head) == 1 {
-			t.fillHead(ways)
-			t.head[len(t.head)-1] = against
-		}
+		t.fillHead(ways, against)
 		t.add(append(cells(s.String()+", paplay", started, ways), ratio(started[ours], started["ssh -R"]))...)
 		t.add(append(cells("… within a stream", stream, ways), ratio(stream[ours], stream["ssh -R"]))...)
 	}

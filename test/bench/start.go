@@ -39,11 +39,8 @@ func (l *lab) measureStart(ctx context.Context) (string, error) {
 func (l *lab) startOver(ctx context.Context, s setting, ways []*way) (string, error) {
 	times := table{title: "First window, " + s.String(), head: []string{"ms"}}
 	counts := table{title: "Waits and kilobytes, " + s.String(), head: []string{"waits, kB"}}
-	for _, w := range ways {
-		times.head = append(times.head, w.name)
-		counts.head = append(counts.head, w.name)
-	}
-	times.head = append(times.head, against)
+	times.fillHead(ways, against, ofTCP)
+	counts.fillHead(ways)
 	for _, a := range apps {
 		if !contains(l.apps, a.name) {
 			continue
@@ -56,7 +53,7 @@ func (l *lab) startOver(ctx context.Context, s setting, ways []*way) (string, er
 		for _, w := range ways {
 			row, countRow = append(row, took[w.name].cell()), append(countRow, counted[w.name].String())
 		}
-		times.add(append(row, ratio(took[ours], took[ssh]))...)
+		times.add(append(row, ratios(took)...)...)
 		counts.add(countRow...)
 	}
 	return times.String() + counts.String(), nil

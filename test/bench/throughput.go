@@ -30,8 +30,8 @@ func (l *lab) measureThroughput(ctx context.Context) (string, error) {
 	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
 		speed := table{title: "Pixels, " + s.String(), head: []string{"MB/s"}}
 		costs := table{title: "Link and processors, " + s.String(), head: []string{"kB, CPU ms per MB"}}
-		speed.fillHead(ways)
-		costs.head = append(costs.head, speed.head[1:len(speed.head)-1]...)
+		speed.fillHead(ways, against, ofTCP)
+		costs.fillHead(ways)
 		for _, d := range drawings {
 			rate, cost := make(map[string]sample), []string{d.name}
 			bytes, cpu := make(map[string]sample), make(map[string]sample)
@@ -50,7 +50,7 @@ func (l *lab) measureThroughput(ctx context.Context) (string, error) {
 			for _, w := range ways {
 				cost = append(cost, digits(bytes[w.name].median())+", "+digits(cpu[w.name].median()))
 			}
-			speed.add(append(cells(d.name, rate, ways), ratio(rate[ours], rate[ssh]))...)
+			speed.add(append(cells(d.name, rate, ways), ratios(rate)...)...)
 			costs.add(cost...)
 		}
 		text.WriteString(speed.String() + costs.String())

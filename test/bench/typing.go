@@ -17,8 +17,7 @@ const keyA = 38 // of the letter, on the keyboard that Xvfb pretends to have
 func (l *lab) measureTyping(ctx context.Context) (string, error) {
 	t := table{title: "Milliseconds from a key to its letter: the median, the least and the most of " + strconv.Itoa(4*l.runs) +
 		" keys, in silence and while another program draws photos as fast as it can.", head: []string{"ms"}}
-	names := []string{local, tcp, ssh, sshC, nx, ours}
-	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), names, func(s setting, ways []*way) error {
+	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
 		quiet, busy := make(map[string]sample), make(map[string]sample)
 		for range l.runs {
 			for _, w := range ways {
@@ -27,9 +26,9 @@ func (l *lab) measureTyping(ctx context.Context) (string, error) {
 				}
 			}
 		}
-		t.fillHead(ways)
-		t.add(append(cells(s.String(), quiet, ways), ratio(quiet[ours], quiet[ssh]))...)
-		t.add(append(cells("… beside photos", busy, ways), ratio(busy[ours], busy[ssh]))...)
+		t.fillHead(ways, against, ofTCP)
+		t.add(append(cells(s.String(), quiet, ways), ratios(quiet)...)...)
+		t.add(append(cells("… beside photos", busy, ways), ratios(busy)...)...)
 		return nil
 	})
 	return t.String(), err

@@ -24,7 +24,9 @@ const (
 	sshC    = "ssh -YC"
 	nx      = "nxagent"
 	ours    = "goldm"
-	against = ours + " : " + ssh // the ratio that has a target
+	direct  = "goldm direct"
+	against = ours + " : " + ssh // a ratio that has a target
+	ofTCP   = direct + " : " + tcp
 )
 
 // openings open each way, in the order of the tables.
@@ -43,6 +45,9 @@ var openings = []struct {
 	{nx, (*lab).openNX},
 	{ours, func(l *lab, ctx context.Context) (*way, error) {
 		return l.wayOf(ctx, "ldm-session", "--no-sound", target, "--", remoteShell)
+	}},
+	{direct, func(l *lab, ctx context.Context) (*way, error) {
+		return l.wayOf(ctx, "ldm-session", "--no-sound", "--x11", "direct", target, "--", remoteShell)
 	}},
 }
 
