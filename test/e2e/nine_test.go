@@ -157,11 +157,7 @@ func TestTenQuickCancels(t *testing.T) {
 				expect[*greetd.AuthMessage](t, s.call(conn, &greetd.CreateSession{Username: "anna"}))
 				expect[*greetd.Success](t, s.call(conn, &greetd.CancelSession{}))
 			}
-			begin := time.Now()
 			expect[*greetd.Success](t, s.authenticate(conn, "anna", password))
-			if took := time.Since(begin); took > 10*time.Second {
-				t.Errorf("the login after them took %v", took)
-			}
 			if said := s.sshd.String(); strings.Contains(said, "drop connection") {
 				t.Error("sshd turned a connection away")
 			}
