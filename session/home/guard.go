@@ -43,7 +43,8 @@ const (
 var ErrBusy = errors.New("another computer has it locked")
 
 // Lock locks a file on the server, for programs there and those of other
-// clients, until release is called.
+// clients, until release is called, which returns when it is free again. Who has
+// it locked already is another computer, too.
 type Lock func(ctx context.Context, file string) (release func(), err error)
 
 // guard carries the packets of a folder, and locks on the server what a program
@@ -57,11 +58,13 @@ type guard struct {
 	asking  sync.WaitGroup
 
 	mu      sync.Mutex
-	locks   map[string]*held     // by file
-	opening map[uint32]*held     // by the request that the server has not answered
-	handles map[string]*held     // by the server's handle
-	foreign map[string]time.Time // when another computer was last known to have a folder
-	refuse  time.Duration        // for so long without asking again
+	turns   map[string]chan struct{} // files that are being locked; closed after that
+	locks   map[string]*held         // by file
+	leaving map[string]*held         // those that are being released
+	opening map[uint32]*held         // by the request that the server has not answered
+	handles map[string]*held         // by the server's handle
+	foreign map[string]time.Time     // when another computer was last known to have a folder
+	refuse  time.Duration            // for so long without asking again
 }
 
 // held is a lock on the server.
@@ -69,6 +72,7 @@ type held struct {
 	file    string
 	users   int // files open here, or about to be
 	release func()
+	free    chan struct{} // closed once it is released
 }
 
 // stream takes whole packets from several goroutines.
@@ -92,7 +96,7 @@ func (s *stream) write(p packet, more bool) error {
 func newGuard(ctx context.Context, lock Lock, here, there io.Writer, log *slog.Logger) *guard {
 	return &guard{
 		ctx: ctx, lock: lock, log: log, toHere: newStream(here), toThere: newStream(there),
-		locks: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
+		turns: make(map[string]chan struct{}), locks: make(map[string]*held), leaving: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
 	}
 }
 
@@ -197,12 +201,15 @@ func (g *guard) open(id uint32, file string, p packet) {
 	g.toThere.write(p, false) // an error ends the other direction
 }
 
-// acquire locks a file, or counts another user of its lock.
+// acquire locks a file, or counts another user of its lock. One at a time does so
+// for a file, and none before the last lock of it is gone: the server would take
+// either for another computer.
 func (g *guard) acquire(file string) (*held, error) {
-	h, err := g.known(file)
+	h, done, err := g.claim(file)
 	if h != nil || err != nil {
 		return h, err
 	}
+	defer done()
 	release, err := g.lock(g.ctx, file)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -210,20 +217,51 @@ func (g *guard) acquire(file string) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h := g.locks[file]; h != nil { // another was faster
-		release()
-		h.users++
-		return h, nil
-	}
-	h = &held{file: file, users: 1, release: release}
+	h = &held{file: file, users: 1, release: release, free: make(chan struct{})}
 	g.locks[file] = h
 	return h, nil
 }
 
+// claim waits until nobody else locks a file or releases it. Where it is not
+// locked then, the caller may, until done.
+func (g *guard) claim(file string) (h *held, done func(), err error) {
+	for {
+		g.mu.Lock()
+		wait := g.turns[file]
+		if leaving := g.leaving[file]; leaving != nil {
+			wait = leaving.free
+		}
+		if wait == nil {
+			defer g.mu.Unlock()
+			if h, err := g.known(file); h != nil || err != nil {
+				return h, nil, err
+			}
+			return nil, g.take(file), nil
+		}
+		g.mu.Unlock()
+		select {
+		case <-wait:
+		case <-g.ctx.Done():
+			return nil, nil, g.ctx.Err()
+		}
+	}
+}
+
+// take begins a turn, which done ends. g.mu is held.
+func (g *guard) take(file string) (done func()) {
+	turn := make(chan struct{})
+	g.turns[file] = turn
+	return func() {
+		g.mu.Lock()
+		delete(g.turns, file)
+		g.mu.Unlock()
+		close(turn)
+	}
+}
+
 // known says what needs no question: nothing where the server is to be asked.
+// g.mu is held.
 func (g *guard) known(file string) (*held, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if h := g.locks[file]; h != nil {
 		h.users++
 		return h, nil
@@ -262,10 +300,18 @@ func (g *guard) closed(handle string) {
 
 // drop counts one user less; the last one releases the lock. g.mu is held.
 func (g *guard) drop(h *held) {
-	if h.users--; h.users == 0 {
-		delete(g.locks, h.file)
-		h.release()
+	if h.users--; h.users > 0 {
+		return
 	}
+	delete(g.locks, h.file)
+	g.leaving[h.file] = h
+	g.asking.Go(func() {
+		h.release()
+		g.mu.Lock()
+		delete(g.leaving, h.file)
+		g.mu.Unlock()
+		close(h.free)
+	})
 }
 
 func (g *guard) isForeign(folder string) bool {

@@ -5,23 +5,31 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// locker remembers what is locked on a server.
+// locker remembers what is locked on a server. As there, a file that is locked is
+// locked for everybody, and takes a moment to be free.
 type locker struct {
+	mu     sync.Mutex
 	busy   []string // what others have
 	held   []string
 	broken error
 }
 
 func (l *locker) lock(_ context.Context, file string) (func(), error) {
-	if slices.Contains(l.busy, file) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if slices.Contains(slices.Concat(l.busy, l.held), file) {
 		return nil, ErrBusy
 	}
 	if l.broken != nil {
@@ -29,8 +37,17 @@ func (l *locker) lock(_ context.Context, file string) (func(), error) {
 	}
 	l.held = append(l.held, file)
 	return func() {
+		runtime.Gosched()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.held = slices.DeleteFunc(l.held, func(f string) bool { return f == file })
 	}, nil
+}
+
+func (l *locker) now() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.held)
 }
 
 // desk is a guard whose sides are buffers.
@@ -76,8 +93,8 @@ func (d *desk) check(step string, there, here []packet, held ...string) {
 	if diff := cmp.Diff([][]packet{there, here}, [][]packet{arrived(d.t, &d.there), arrived(d.t, &d.here)}); diff != "" {
 		d.t.Errorf("%s: %s", step, diff)
 	}
-	if !slices.Equal(d.l.held, held) {
-		d.t.Errorf("%s: held %q, want %q", step, d.l.held, held)
+	if now := d.l.now(); !slices.Equal(now, held) {
+		d.t.Errorf("%s: held %q, want %q", step, now, held)
 	}
 }
 
@@ -140,16 +157,16 @@ func TestGuardDenies(t *testing.T) {
 func TestGuardPasses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		p packet
-		l locker
+		l *locker
 	}{
-		"reading":        {opening(1, profile, 1), locker{busy: []string{profile}}},
-		"another file":   {opening(1, "/home/anna/x.parentlock", writing), locker{busy: []string{"/home/anna/x.parentlock"}}},
-		"no agent":       {opening(1, profile, writing), locker{broken: errors.New("no agent")}},
-		"cut short":      {about(typeOpen, 1, profile), locker{}},
-		"nonsense":       {packet{typeOpen, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}, locker{}},
-		"a bare closing": {packet{typeClose, 0, 0, 0, 1}, locker{}},
+		"reading":        {opening(1, profile, 1), &locker{busy: []string{profile}}},
+		"another file":   {opening(1, "/home/anna/x.parentlock", writing), &locker{busy: []string{"/home/anna/x.parentlock"}}},
+		"no agent":       {opening(1, profile, writing), &locker{broken: errors.New("no agent")}},
+		"cut short":      {about(typeOpen, 1, profile), &locker{}},
+		"nonsense":       {packet{typeOpen, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff}, &locker{}},
+		"a bare closing": {packet{typeClose, 0, 0, 0, 1}, &locker{}},
 	} {
-		d := newDesk(t, &tt.l)
+		d := newDesk(t, tt.l)
 		d.ask(tt.p)
 		d.check(name, []packet{tt.p}, nil)
 	}
@@ -161,20 +178,61 @@ func TestGuardLetsGo(t *testing.T) {
 	d := newDesk(t, new(locker))
 	d.ask(opening(1, profile, writing))
 	d.answer(about(typeStatus, 1, ""))
-	if len(d.l.held) > 0 {
-		t.Errorf("held after a refusal: %q", d.l.held)
+	d.asking.Wait()
+	if now := d.l.now(); len(now) > 0 {
+		t.Errorf("held after a refusal: %q", now)
 	}
 	for id, file := range []string{profile, other, "/a/.parentlock", "/b/.parentlock"} {
 		d.ask(opening(uint32(id), file, writing))
 	}
-	if len(d.l.held) != maxLocks {
-		t.Errorf("%d are held", len(d.l.held))
+	if now := d.l.now(); len(now) != maxLocks {
+		t.Errorf("held: %q", now)
 	}
 	d.answer(about(typeHandle, 0, "h"))
 	d.close()
-	if len(d.l.held) > 0 {
-		t.Errorf("held after the end: %q", d.l.held)
+	if now := d.l.now(); len(now) > 0 {
+		t.Errorf("held after the end: %q", now)
 	}
+}
+
+// A file that is closed and opened again at once, and one that several open at the
+// same time, are never taken for another computer's.
+func TestGuardIsNotInItsOwnWay(t *testing.T) {
+	d := newDesk(t, new(locker))
+	const rounds, together = 200, 3
+	for round := range uint32(rounds) {
+		var handles []string
+		for n := range uint32(together) {
+			id := round*together + n
+			d.request(opening(id, profile, writing)) // without waiting
+			handles = append(handles, fmt.Sprint(id))
+		}
+		for _, p := range d.opened(together) {
+			id := binary.BigEndian.Uint32(p[1:])
+			d.answer(about(typeHandle, id, fmt.Sprint(id)))
+		}
+		for _, handle := range handles {
+			d.request(about(typeClose, 0, handle))
+		}
+	}
+	d.asking.Wait()
+	d.check("at the end", nil, nil)
+}
+
+// opened waits until the server has been asked to open so many files.
+func (d *desk) opened(n int) []packet {
+	d.t.Helper()
+	var there []packet
+	for deadline := time.Now().Add(limit); len(there) < n; {
+		if time.Now().After(deadline) {
+			d.t.Fatalf("%d of %d were opened", len(there), n)
+		}
+		d.toThere.mu.Lock()
+		there = append(there, arrived(d.t, &d.there)...)
+		d.toThere.mu.Unlock()
+		runtime.Gosched()
+	}
+	return there
 }
 
 func FuzzGuard(f *testing.F) {
@@ -188,8 +246,8 @@ func FuzzGuard(f *testing.F) {
 		d.ask(asked)
 		d.answer(answered)
 		d.close()
-		if len(l.held) > 0 {
-			t.Errorf("held: %q", l.held)
+		if now := l.now(); len(now) > 0 {
+			t.Errorf("held: %q", now)
 		}
 	})
 }

@@ -44,8 +44,7 @@ func LockBy(client *session.Client) Lock {
 		case <-ctx.Done():
 		}
 		if said.has(answerHeld) {
-			go beat(process, life)
-			return func() { life.Close() }, nil
+			return keepAlive(process, life), nil
 		}
 		life.Close()
 		process.Close()
@@ -59,9 +58,25 @@ func LockBy(client *session.Client) Lock {
 	}
 }
 
-// beat gives signs of life until the process ends or the pipe is closed.
-func beat(process *session.Process, life *io.PipeWriter) {
-	defer life.Close()
+// keepAlive gives signs of life until release is called, which waits until the
+// process has ended, and the lock with it.
+func keepAlive(process *session.Process, life *io.PipeWriter) (release func()) {
+	stop := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() { beat(process, life, stop) })
+	return func() {
+		close(stop)
+		life.Close()
+		beating.Wait()
+		select {
+		case <-process.Exited():
+		case <-time.After(holdLimit):
+			process.Close()
+		}
+	}
+}
+
+func beat(process *session.Process, life *io.PipeWriter, stop <-chan struct{}) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	for {
@@ -71,6 +86,8 @@ func beat(process *session.Process, life *io.PipeWriter) {
 				return
 			}
 		case <-process.Exited():
+			return
+		case <-stop:
 			return
 		}
 	}
