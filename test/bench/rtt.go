@@ -16,12 +16,14 @@ func (l *lab) measureRoundTrips(ctx context.Context) (string, error) {
 	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
 		took := make(map[string]sample)
 		for range l.runs {
-			for _, w := range ways {
+			for _, w := range alive(ways) {
 				v, err := w.measure(ctx, self+" ping 1000")
-				if err != nil {
+				if err == nil {
+					took[w.name] = append(took[w.name], v)
+				}
+				if err := w.failed(err); err != nil {
 					return err
 				}
-				took[w.name] = append(took[w.name], v)
 			}
 		}
 		t.fillHead(ways, against, ofTCP)

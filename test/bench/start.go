@@ -79,29 +79,37 @@ func (c count) String() string {
 func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[string]sample, map[string]count, error) {
 	took, counted := make(map[string]sample), make(map[string]count)
 	for run := range l.runs + 1 {
-		for _, w := range ways {
+		for _, w := range alive(ways) {
 			command := a.command
 			if run == 0 && w.name != local {
 				command = fmt.Sprintf("%s count %s %v %s", self, countFile, s.rtt/2, a.command)
 			}
 			time, bytes, err := l.startOnce(ctx, w, a.before, command)
-			if err != nil {
+			if err := w.failed(err); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+			if w.dead {
+				continue
 			}
 			if run > 0 {
 				took[w.name] = append(took[w.name], milliseconds(time))
 				continue
 			}
-			c := count{bytes: bytes, counts: w.name != local}
-			if c.counts {
-				if c.waits, err = l.readWaits(); err != nil {
-					return nil, nil, err
-				}
+			if counted[w.name], err = l.counted(w, bytes); err != nil {
+				return nil, nil, err
 			}
-			counted[w.name] = c
 		}
 	}
 	return took, counted, nil
+}
+
+// counted is what the first run by a way gave.
+func (l *lab) counted(w *way, bytes int64) (c count, err error) {
+	c = count{bytes: bytes, counts: w.name != local}
+	if c.counts {
+		c.waits, err = l.readWaits()
+	}
+	return c, err
 }
 
 // readWaits returns what the counter counted before the first window.

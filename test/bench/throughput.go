@@ -36,11 +36,14 @@ func (l *lab) measureThroughput(ctx context.Context) (string, error) {
 			rate, cost := make(map[string]sample), []string{d.name}
 			bytes, cpu := make(map[string]sample), make(map[string]sample)
 			for range l.runs {
-				for _, w := range ways {
+				for _, w := range alive(ways) {
 					b, c := l.bytes(), l.cpu()
 					seconds, err := w.measure(ctx, self+" draw "+d.kind+" "+strconv.Itoa(d.frames))
-					if err != nil {
+					if err := w.failed(err); err != nil {
 						return err
+					}
+					if w.dead {
+						continue
 					}
 					rate[w.name] = append(rate[w.name], d.megabytes/seconds)
 					bytes[w.name] = append(bytes[w.name], float64(l.bytes()-b)/1000/d.megabytes)

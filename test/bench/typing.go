@@ -20,8 +20,8 @@ func (l *lab) measureTyping(ctx context.Context) (string, error) {
 	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
 		quiet, busy := make(map[string]sample), make(map[string]sample)
 		for range l.runs {
-			for _, w := range ways {
-				if err := l.typeOver(ctx, w, quiet, busy); err != nil {
+			for _, w := range alive(ways) {
+				if err := w.failed(l.typeOver(ctx, w, quiet, busy)); err != nil {
 					return fmt.Errorf("%s: %w", w.name, err)
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"goldm/internal/testbed"
@@ -14,6 +16,23 @@ type way struct {
 	name  string
 	shell *shell
 	close func() // what there is besides the shell; may be nil
+	dead  bool   // has failed, and is left out from then on
+}
+
+// failed takes a failure of a competitor for its answer, and says so; one of
+// ours, or of everybody's ground, ends the measurement.
+func (w *way) failed(err error) error {
+	if err == nil || w.name == ours || w.name == direct || w.name == local {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s is left out from here on: %v\n", self, w.name, err)
+	w.dead = true
+	return nil
+}
+
+// alive are the ways that have not failed.
+func alive(ways []*way) []*way {
+	return slices.DeleteFunc(slices.Clone(ways), func(w *way) bool { return w.dead })
 }
 
 // The names of the ways, as in the tables.
@@ -70,7 +89,7 @@ func (l *lab) wayOf(ctx context.Context, argv ...string) (*way, error) {
 func (l *lab) openNX(ctx context.Context) (*way, error) {
 	const port = "4050"
 	ctx, cancel := context.WithCancel(ctx)
-	agent := l.Server.Command(ctx, serverUser, "nxagent", "-R", "-ac", "-nolisten", "tcp", "-name", "bench", ":"+nxNumber)
+	agent := l.Server.Command(ctx, serverUser, "nxagent", "-R", "-norootlessexit", "-noreset", "-ac", "-nolisten", "tcp", "-name", "bench", ":"+nxNumber)
 	agent.Env = append(agent.Env, "DISPLAY=nx/nx,link=adsl,listen="+port+",accept="+l.Client.Address().String()+":"+nxNumber)
 	proxy := l.asClient(ctx, "nxproxy", "-S", "nx/nx,link=adsl,connect="+l.Server.Address().String()+",port="+port+":"+nxNumber)
 	var complaint complaints

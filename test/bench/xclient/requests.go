@@ -44,9 +44,12 @@ const (
 	atomName   = 39
 )
 
-// RoundTrip asks what costs the server nothing, and waits for the answer.
+// Ask asks what costs the server nothing.
+func (c *Conn) Ask() error { return c.Send(getInputFocus, 0) }
+
+// RoundTrip asks, and waits for the answer.
 func (c *Conn) RoundTrip() error {
-	if err := c.Send(getInputFocus, 0); err != nil {
+	if err := c.Ask(); err != nil {
 		return err
 	}
 	_, err := c.Reply()
