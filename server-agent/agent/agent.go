@@ -17,6 +17,7 @@ func Program() *cli.Program {
 			{Name: "info", Summary: "print what this server tells its clients", Run: showInfo},
 			{Name: "serve", Summary: "tell clients what this server offers and how loaded it is", Run: serveClients},
 			{Name: "sessions", Summary: "list the sessions on this server and the others of its cluster", Run: listSessions},
+			{Name: "end", Summary: "end sessions of that list", Run: end},
 			{Name: "drain", Summary: "let no new logins in on this server", Run: drain},
 			{Name: "undrain", Summary: "let new logins in again", Run: undrain},
 			{Name: "check", Summary: "print the daemon's settings, and what is wrong with them", Run: check},

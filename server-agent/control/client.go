@@ -149,10 +149,9 @@ func (c *Client) list(ctx context.Context, r *listRequest) (all []sessions.Sessi
 	return nil, "", err
 }
 
-// EndSession ends a session of one's own, as root of anybody, wherever it is, and waits for that. server
-// may be empty.
-func (c *Client) EndSession(ctx context.Context, server, id string) error {
-	_, err := c.ask(ctx, &endRequest{Server: server, ID: id})
+// EndSession ends a session of one's own, as root anybody's, wherever it is, and waits for that.
+func (c *Client) EndSession(ctx context.Context, id string) error {
+	_, err := c.ask(ctx, &endRequest{ID: id})
 	return err
 }
 

@@ -241,11 +241,11 @@ func TestEnd(t *testing.T) {
 		<-session.Ending()
 		session.Close()
 	}()
-	if err := d.dial().EndSession(t.Context(), "", "1"); err != nil {
+	if err := d.dial().EndSession(t.Context(), "1"); err != nil {
 		t.Fatal(err)
 	}
 	d.list()
-	if err := d.dial().EndSession(t.Context(), "", "1"); err == nil || !strings.Contains(err.Error(), "no session") {
+	if err := d.dial().EndSession(t.Context(), "1"); err == nil || !strings.Contains(err.Error(), "no session") {
 		t.Errorf("one that is not there: %v", err)
 	}
 }

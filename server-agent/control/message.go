@@ -93,8 +93,7 @@ type (
 		ID string `json:"id"`
 	}
 	endRequest struct {
-		ID     string `json:"id"`
-		Server string `json:"server,omitempty"`
+		ID string `json:"id"`
 	}
 	drainRequest struct {
 		Drain bool `json:"drain"`

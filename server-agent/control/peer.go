@@ -239,7 +239,7 @@ func (p *peer) end(ctx context.Context, m *endRequest) error {
 	defer cancel()
 	all := c.Sessions()
 	i := slices.IndexFunc(all, func(s cluster.Session) bool {
-		return s.ID == m.ID && (m.Server == "" || s.Server == m.Server) && (s.User == p.user || p.mayAll())
+		return s.ID == m.ID && (s.User == p.user || p.mayAll())
 	})
 	if i < 0 {
 		return fmt.Errorf("no session %.64q of yours", m.ID)

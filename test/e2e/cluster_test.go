@@ -249,11 +249,17 @@ func TestDrain(t *testing.T) {
 	_, err = p.Server.Output(t.Context(), "ltsp-server-agent", "undrain")
 	p.must(err)
 	p.login(p.Server, "station-08", "").begins(t)
+	var list []struct{ ID, User, Client, Server string }
 	settle(t, "the other server lists both", func() bool {
-		var list []struct{ User, Client, Server string }
 		out, err := p.Client.Output(t.Context(), "ltsp-server-agent", "sessions", "--json")
 		p.must(err)
 		p.must(json.Unmarshal([]byte(out), &list))
 		return len(list) == 2 && list[0].Client == "station-07" && list[1].Client == "station-08" && list[1].User == "anna" && list[1].Server == "server"
 	})
+	if out, err := p.Client.Command(t.Context(), "nobody", "ltsp-server-agent", "end", list[0].ID).CombinedOutput(); err == nil || !strings.Contains(string(out), "no session") {
+		t.Errorf("nobody ends a session: %s, %v", out, err)
+	}
+	_, err = p.Client.Output(t.Context(), "ltsp-server-agent", "end", list[0].ID)
+	p.must(err)
+	stays.said.wait(t, 0, `{"type":"ended"`)
 }
