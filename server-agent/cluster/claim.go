@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -142,20 +144,22 @@ func (c *Cluster) decide(ctx context.Context, s Session) (held []Session, err er
 		c.mu.Unlock()
 		return nil, nil
 	}
+	return c.inTheWay(answer, key)
+}
+
+// inTheWay reads from the answer to a transaction that wrote nothing why: which sessions the
+// user has but the one to be written.
+func (c *Cluster) inTheWay(answer *clientv3.TxnResponse, key string) (held []Session, err error) {
 	seen := newDirectory()
 	for _, kv := range answer.Responses[0].GetResponseRange().GetKvs() {
 		seen.put(string(kv.Key[len(c.config.Prefix):]), kv.Value, c.config.Log)
 	}
-	_, again := seen.sessions[key] // the first try did arrive
-	for _, other := range seen.sessions {
-		if other != s && sessionKey(other) != key {
-			held = append(held, other)
-		}
-	}
-	if len(held) == 0 && !again {
+	_, again := seen.sessions[key] // an earlier try did arrive
+	delete(seen.sessions, key)
+	if len(seen.sessions) == 0 && !again {
 		return nil, errApart // etcd has forgotten us, or has nothing but odd keys there
 	}
-	return held, nil
+	return slices.Collect(maps.Values(seen.sessions)), nil
 }
 
 // End asks for the end of a session, wherever it is, and waits for it. by is the place
