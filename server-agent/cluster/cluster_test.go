@@ -70,7 +70,7 @@ func (e *etcd) joinAs(name, identity string, lease time.Duration, end func(a *ag
 }
 
 // run runs the agent until its stop is called, or the test ends.
-func (a *agent) run(t *testing.T) {
+func (a *agent) run(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); a.Run(ctx) }()
@@ -84,7 +84,7 @@ func (a *agent) run(t *testing.T) {
 }
 
 // together waits until agents know each other.
-func together(t *testing.T, agents ...*agent) {
+func together(t testing.TB, agents ...*agent) {
 	t.Helper()
 	eventually(t, "the agents know each other", func() bool {
 		return !slices.ContainsFunc(agents, func(a *agent) bool { return !a.State().Reachable || len(a.Servers()) != len(agents)-1 })
@@ -104,13 +104,13 @@ func (a *agent) list() string {
 	return strings.Join(all, " ")
 }
 
-func (a *agent) lists(t *testing.T, want string) {
+func (a *agent) lists(t testing.TB, want string) {
 	t.Helper()
 	eventually(t, "the list is "+want, func() bool { return a.list() == want })
 }
 
 // claim claims and returns who won.
-func (a *agent) claim(t *testing.T, s cluster.Session) (won bool, held []cluster.Session, warning string) {
+func (a *agent) claim(t testing.TB, s cluster.Session) (won bool, held []cluster.Session, warning string) {
 	t.Helper()
 	begin := time.Now()
 	held, warning, err := a.Claim(t.Context(), s)
@@ -132,7 +132,7 @@ func TestServersAndSessions(t *testing.T) {
 	}
 }
 
-func testServersAndSessions(t *testing.T, e *etcd) {
+func testServersAndSessions(t testing.TB, e *etcd) {
 	a, b := e.join("a", endless), e.join("b", endless)
 	together(t, a, b)
 	if got := b.Servers()[0]; got.Name != "a" || got.Hosts[0] != "a.test" || got.Port != 22 || got.Rating != 50 || got.Drained {

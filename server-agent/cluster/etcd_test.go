@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // etcd is Debian's etcd with some members on one machine.
 type etcd struct {
-	t       *testing.T
+	t       testing.TB
 	machine *testbed.Machine
 	flags   []string // of all members
 	scheme  string
@@ -41,7 +41,7 @@ type member struct {
 }
 
 // startEtcd starts a cluster of members, those of a release.
-func startEtcd(t *testing.T, size int, suite string) *etcd {
+func startEtcd(t testing.TB, size int, suite string) *etcd {
 	t.Helper()
 	e := newEtcd(t, size, suite)
 	for i := range size {
@@ -51,7 +51,7 @@ func startEtcd(t *testing.T, size int, suite string) *etcd {
 }
 
 // newEtcd prepares a cluster, with flags for all members.
-func newEtcd(t *testing.T, size int, suite string, flags ...string) *etcd {
+func newEtcd(t testing.TB, size int, suite string, flags ...string) *etcd {
 	t.Helper()
 	e := &etcd{t: t, machine: testbed.Start(t, testbed.Config{Suite: suite}).Server, flags: flags, scheme: "http"}
 	if len(flags) > 0 {
@@ -255,7 +255,7 @@ func (l *tail) String() string {
 }
 
 // eventually waits until something is so.
-func eventually(t *testing.T, what string, so func() bool) {
+func eventually(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(soon); !so(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
