@@ -1,0 +1,280 @@
+package mux
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// maxStreams bounds the streams of a connection at a time.
+	maxStreams = 512
+
+	// maxRefused bounds refusals that wait to be sent.
+	maxRefused = 1024
+)
+
+// ErrClosed is the error of what is used after Close.
+var ErrClosed = errors.New("connection closed")
+
+// Conn is one side of a connection. One side opens streams, the other accepts them.
+type Conn struct {
+	rw     io.ReadWriteCloser
+	accept bool
+	wake   chan struct{} // there may be something to send
+	done   chan struct{} // closed with err
+	tasks  sync.WaitGroup
+
+	mu       sync.Mutex
+	err      error // why the connection has ended
+	streams  map[uint32]*Stream
+	last     uint32       // number of the stream opened last, by either side
+	accepted chan *Stream // room for maxStreams
+	refused  []uint32     // streams that are too many, and the peer not told
+	busy     []*Stream    // that have something to write
+	served   uint64       // of the stream that was served last
+	spare    int          // by which windows may still grow, in bytes
+	received uint64       // bytes of batches
+	told     uint64       // of those, what the peer knows of
+	pace     pace
+}
+
+// New begins to speak over rw, which it owns. accept tells the two sides apart. Close
+// has to follow.
+func New(rw io.ReadWriteCloser, accept bool) (*Conn, error) {
+	c := &Conn{
+		rw:       rw,
+		accept:   accept,
+		wake:     make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		streams:  make(map[uint32]*Stream),
+		accepted: make(chan *Stream, maxStreams),
+		spare:    spareWindow,
+	}
+	encoder, err := newEncoder()
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := newDecoder(rw)
+	if err != nil {
+		return nil, err
+	}
+	c.tasks.Go(func() {
+		defer encoder.close()
+		c.fail(c.send(encoder))
+	})
+	c.tasks.Go(func() {
+		defer decoder.close()
+		c.fail(c.receive(decoder))
+	})
+	return c, nil
+}
+
+// Open opens a stream.
+func (c *Conn) Open() (*Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return nil, c.err
+	case c.accept:
+		return nil, errors.New("streams are opened by the other side")
+	case len(c.streams) >= maxStreams || c.last == 1<<32-1:
+		return nil, errors.New("too many streams")
+	}
+	c.last++
+	s := c.add(c.last)
+	c.join(s)
+	c.wakeWriter()
+	return s, nil
+}
+
+// add adds a stream.
+func (c *Conn) add(id uint32) *Stream {
+	s := &Stream{conn: c, id: id, window: firstWindow, credit: firstWindow, allowance: firstWindow, opened: c.accept}
+	s.change.L = &c.mu
+	c.streams[id] = s
+	return s
+}
+
+// Accept returns the next stream that the peer has opened.
+func (c *Conn) Accept(ctx context.Context) (*Stream, error) {
+	select {
+	case s := <-c.accepted:
+		return s, nil
+	case <-c.done:
+		return nil, c.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err returns why the connection has ended, after Done; io.EOF where the peer closed it.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection and all its streams, and waits.
+func (c *Conn) Close() error {
+	c.fail(ErrClosed)
+	c.tasks.Wait()
+	return nil
+}
+
+// fail ends the connection, if it has not ended.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	close(c.done)
+	c.rw.Close()
+	for _, s := range c.streams {
+		s.change.Broadcast()
+	}
+}
+
+func (c *Conn) wakeWriter() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// receive takes what the peer sends, until an error.
+func (c *Conn) receive(d *decoder) error {
+	for {
+		frames, size, err := d.decode()
+		if err != nil {
+			return err
+		}
+		if err := c.take(frames, size); err != nil {
+			return fmt.Errorf("peer: %w", err)
+		}
+	}
+}
+
+// take takes a batch.
+func (c *Conn) take(frames []byte, size int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.received += uint64(size)
+	if c.received-c.told >= ackEvery {
+		c.wakeWriter()
+	}
+	for len(frames) > 0 {
+		f, rest, err := cutFrame(frames)
+		if err == nil {
+			err = c.takeFrame(f)
+		}
+		if err != nil {
+			return err
+		}
+		frames = rest
+	}
+	return nil
+}
+
+func (c *Conn) takeFrame(f frame) error {
+	switch f.kind {
+	case frameAck:
+		if !c.pace.noteAck(binary.LittleEndian.Uint64(f.payload), time.Now()) {
+			return errors.New("it has what was not sent")
+		}
+		c.wakeWriter()
+		return nil
+	case frameOpen:
+		return c.takeOpen(f.stream)
+	}
+	if f.stream > c.last {
+		return fmt.Errorf("there is no stream %d", f.stream)
+	}
+	s := c.streams[f.stream]
+	if s == nil {
+		return nil // it has ended here, or was refused
+	}
+	switch f.kind {
+	case frameData:
+		return s.takeData(f.payload)
+	case frameCredit:
+		return s.takeCredit(binary.LittleEndian.Uint32(f.payload))
+	case frameReset:
+		s.unheard, s.outEnded = true, true
+		s.out.drop()
+	}
+	s.inEnded = true // closed or reset
+	s.change.Broadcast()
+	c.forget(s)
+	c.wakeWriter()
+	return nil
+}
+
+// takeOpen takes a new stream. What is too many is refused.
+func (c *Conn) takeOpen(id uint32) error {
+	if !c.accept || id != c.last+1 {
+		return fmt.Errorf("stream %d follows %d", id, c.last)
+	}
+	c.last = id
+	if len(c.streams) < maxStreams {
+		s := c.add(id)
+		select {
+		case c.accepted <- s:
+			return nil
+		default:
+			delete(c.streams, id)
+		}
+	}
+	if len(c.refused) >= maxRefused {
+		return errors.New("too many streams")
+	}
+	c.refused = append(c.refused, id)
+	c.wakeWriter()
+	return nil
+}
+
+func (s *Stream) takeData(p []byte) error {
+	switch {
+	case s.inEnded:
+		return fmt.Errorf("stream %d goes on after its end", s.id)
+	case len(p) > s.credit:
+		return fmt.Errorf("stream %d sends more than it may", s.id)
+	}
+	s.credit -= len(p)
+	if s.deaf {
+		return nil // as the peer is told
+	}
+	s.in.add(p)
+	s.change.Broadcast()
+	return nil
+}
+
+// maxAllowance bounds what a peer may let us send, in bytes: more than any of ours does.
+const maxAllowance = 1 << 30
+
+func (s *Stream) takeCredit(n uint32) error {
+	if n > maxAllowance || s.allowance+int(n) > maxAllowance {
+		return fmt.Errorf("stream %d may send %d bytes more", s.id, n)
+	}
+	s.allowance += int(n)
+	s.conn.wakeWriter()
+	return nil
+}
+
+// forget forgets a stream that has ended on both sides.
+func (c *Conn) forget(s *Stream) {
+	if s.inEnded && s.closeSent && c.streams[s.id] == s {
+		delete(c.streams, s.id)
+		c.spare += s.window - firstWindow
+	}
+}

@@ -1,0 +1,367 @@
+package mux
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pair returns two sides that speak with each other.
+func pair(t testing.TB) (opener, acceptor *Conn) {
+	t.Helper()
+	a, b := net.Pipe()
+	return connect(t, a, false), connect(t, b, true)
+}
+
+func connect(t testing.TB, rw io.ReadWriteCloser, accept bool) *Conn {
+	t.Helper()
+	c, err := New(rw, accept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func open(t testing.TB, opener, acceptor *Conn) (*Stream, *Stream) {
+	t.Helper()
+	near, err := opener.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := acceptor.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
+// noise returns n bytes, of which some stretches can be compressed.
+func noise(r *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		if i>>12%3 > 0 {
+			b[i] = byte(r.Uint32())
+		}
+	}
+	return b
+}
+
+// echo sends back what comes, until it ends.
+func echo(s *Stream) {
+	io.Copy(struct{ io.Writer }{s}, struct{ io.Reader }{s})
+	s.CloseWrite()
+}
+
+// Many streams at once, in both directions, each whole and in order.
+func TestStreams(t *testing.T) {
+	opener, acceptor := pair(t)
+	var tasks sync.WaitGroup
+	for i := range 20 {
+		r := rand.New(rand.NewPCG(1, uint64(i)))
+		near, far := open(t, opener, acceptor)
+		tasks.Go(func() { echo(far); far.Close() })
+		want := noise(r, r.IntN(1<<20))
+		tasks.Go(func() {
+			for rest := want; len(rest) > 0; {
+				n := min(len(rest), 1+r.IntN(100_000))
+				if _, err := near.Write(rest[:n]); err != nil {
+					t.Error(err)
+				}
+				rest = rest[n:]
+			}
+			near.CloseWrite()
+		})
+		tasks.Go(func() {
+			got, err := io.ReadAll(near)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("got %d bytes of %d, %v", len(got), len(want), err)
+			}
+			near.Close()
+		})
+	}
+	tasks.Wait()
+	awaitEmpty(t, opener)
+	awaitEmpty(t, acceptor)
+}
+
+// awaitEmpty waits until nothing is kept of streams that have ended.
+func awaitEmpty(t *testing.T, c *Conn) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		left, spare := len(c.streams), c.spare
+		c.mu.Unlock()
+		switch {
+		case left == 0 && spare == spareWindow:
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("%d streams are left, and %d of windows", left, spare)
+		}
+	}
+}
+
+// What was written arrives although the writer has closed, and the peer's writes end.
+func TestClose(t *testing.T) {
+	opener, acceptor := pair(t)
+	near, far := open(t, opener, acceptor)
+	near.Write([]byte("last words"))
+	near.Close()
+	if got, err := io.ReadAll(far); err != nil || string(got) != "last words" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for {
+		if _, err := far.Write(make([]byte, 1000)); err != nil {
+			if !errors.Is(err, ErrReset) {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	far.Close()
+	if _, err := near.Read(make([]byte, 1)); err != io.ErrClosedPipe {
+		t.Errorf("read after close: %v", err)
+	}
+	awaitEmpty(t, opener)
+	awaitEmpty(t, acceptor)
+}
+
+// A stream that nobody reads holds up no other.
+func TestStuckStream(t *testing.T) {
+	opener, acceptor := pair(t)
+	stuck, unread := open(t, opener, acceptor)
+	written := make(chan error, 1)
+	go func() {
+		_, err := stuck.Write(make([]byte, 1<<20))
+		written <- err
+	}()
+	near, far := open(t, opener, acceptor)
+	go echo(far)
+	want := make([]byte, 500_000)
+	go near.Write(want)
+	if _, err := io.ReadFull(near, want); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-written:
+		t.Fatalf("nobody reads 1 MB, and yet: %v", err)
+	default:
+	}
+	unread.Close()
+	if err := <-written; !errors.Is(err, ErrReset) {
+		t.Errorf("writer got %v", err)
+	}
+}
+
+func TestConnEnds(t *testing.T) {
+	opener, acceptor := pair(t)
+	near, far := open(t, opener, acceptor)
+	far.Write([]byte("x"))
+	near.Read(make([]byte, 1))
+	acceptor.Close()
+	if _, err := near.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("read: %v", err)
+	}
+	<-opener.Done()
+	if _, err := opener.Open(); err == nil {
+		t.Error("a stream is opened on a connection that has ended")
+	}
+	if _, err := acceptor.Accept(context.Background()); err != ErrClosed {
+		t.Errorf("accept: %v", err)
+	}
+}
+
+func TestTooManyStreams(t *testing.T) {
+	opener, acceptor := pair(t)
+	for range maxStreams {
+		open(t, opener, acceptor)
+	}
+	if _, err := opener.Open(); err == nil {
+		t.Error("one more is opened")
+	}
+	opener.mu.Lock() // as a peer that does not care
+	opener.last++
+	s := opener.add(opener.last)
+	opener.join(s)
+	opener.wakeWriter()
+	opener.mu.Unlock()
+	if _, err := io.ReadAll(s); err != nil {
+		t.Errorf("the one that is too many: %v", err)
+	}
+}
+
+// slow is a link of a bounded rate with a bounded buffer.
+type slow struct {
+	net.Conn
+	perByte time.Duration
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	time.Sleep(s.perByte * time.Duration(len(p)))
+	return s.Conn.Write(p)
+}
+
+// What says little does not wait for what says much: of a stream that asks while
+// another one sends without end, at most some batches go ahead.
+func TestSmallFirst(t *testing.T) {
+	a, b := net.Pipe()
+	opener, acceptor := connect(t, slow{a, 50 * time.Nanosecond}, false), connect(t, b, true)
+	bulk, sink := open(t, opener, acceptor)
+	var sunk int
+	var mu sync.Mutex
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := sink.Read(buf)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			sunk += n
+			mu.Unlock()
+		}
+	}()
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return sunk
+	}
+	go func() {
+		r := rand.New(rand.NewPCG(1, 2))
+		for block := noise(r, 1<<20); ; {
+			if _, err := bulk.Write(block); err != nil {
+				return
+			}
+		}
+	}()
+	near, far := open(t, opener, acceptor)
+	go echo(far)
+	for count() < 1<<20 {
+		time.Sleep(time.Millisecond)
+	}
+	before := count()
+	for range 20 {
+		near.Write(make([]byte, 32))
+		if _, err := io.ReadFull(near, make([]byte, 32)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if each := (count() - before) / 20; each > 1<<20 {
+		t.Errorf("%d bytes went ahead of each", each)
+	}
+}
+
+// TestBatches checks what both ways of sending give, and that a link which is faster than
+// compression gets what is not compressed.
+func TestBatches(t *testing.T) {
+	var wire bytes.Buffer
+	e, err := newEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	d, err := newDecoder(&wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	r := rand.New(rand.NewPCG(3, 4))
+	plain := 0
+	for i := range 1000 {
+		frames := noise(r, 1+r.IntN(maxBatch))
+		perByte := 0.0
+		if i >= 500 {
+			perByte = 1e-6
+		}
+		batch, err := e.encode(frames, perByte)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch[0] == batchPlain {
+			plain++
+		}
+		wire.Write(batch)
+		got, size, err := d.decode()
+		if err != nil || !bytes.Equal(got, frames) || size != len(batch) {
+			t.Fatalf("batch %d: %v", i, err)
+		}
+	}
+	if plain < 450 || plain >= 500 {
+		t.Errorf("%d batches were not compressed", plain)
+	}
+}
+
+// FuzzPeer gives a side whatever a peer may send.
+func FuzzPeer(f *testing.F) {
+	plain := func(frames []byte) []byte {
+		b := make([]byte, batchHead, batchHead+len(frames))
+		putHead(b, batchPlain, len(frames), len(frames))
+		return append(b, frames...)
+	}
+	frames := appendFrame(nil, frameOpen, 1, nil)
+	frames = appendFrame(frames, frameData, 1, []byte("data"))
+	frames = appendFrame(frames, frameCredit, 1, []byte{1, 0, 0, 0})
+	frames = appendFrame(frames, frameClose, 1, nil)
+	frames = appendFrame(frames, frameReset, 1, nil)
+	f.Add(plain(frames))
+	f.Add(plain(appendFrame(nil, frameAck, 0, make([]byte, 8))))
+	e, err := newEncoder()
+	if err != nil {
+		f.Fatal(err)
+	}
+	batch, err := e.encode(frames, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.Clone(batch))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, b := net.Pipe()
+		go io.Copy(io.Discard, a)
+		go func() {
+			a.Write(data)
+			a.Close()
+		}()
+		c, err := New(b, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var tasks sync.WaitGroup
+		for {
+			s, err := c.Accept(t.Context())
+			if err != nil {
+				break
+			}
+			tasks.Go(func() { echo(s); s.Close() })
+		}
+		tasks.Wait()
+	})
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	opener, acceptor := pair(b)
+	near, far := open(b, opener, acceptor)
+	go echo(far)
+	p := make([]byte, 32)
+	for b.Loop() {
+		near.Write(p)
+		io.ReadFull(near, p)
+	}
+}
+
+func BenchmarkThroughput(b *testing.B) {
+	opener, acceptor := pair(b)
+	near, far := open(b, opener, acceptor)
+	go io.Copy(io.Discard, struct{ io.Reader }{far})
+	p := noise(rand.New(rand.NewPCG(1, 2)), 64<<10)
+	b.SetBytes(int64(len(p)))
+	for b.Loop() {
+		near.Write(p)
+	}
+}

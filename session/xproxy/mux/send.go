@@ -1,0 +1,96 @@
+package mux
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// send sends what there is, until an error.
+func (c *Conn) send(e *encoder) error {
+	frames := make([]byte, 0, maxBatch)
+	for {
+		frames = c.collect(frames[:0])
+		if len(frames) == 0 {
+			select {
+			case <-c.wake:
+				continue
+			case <-c.done:
+				return ErrClosed
+			}
+		}
+		batch, err := e.encode(frames, c.perByte())
+		if err != nil {
+			return err
+		}
+		c.noteSent(len(batch))
+		if _, err := c.rw.Write(batch); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Conn) perByte() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pace.perByte
+}
+
+func (c *Conn) noteSent(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pace.noteSent(n, time.Now())
+}
+
+// collect appends the frames of the next batch.
+func (c *Conn) collect(b []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return b
+	}
+	if c.received-c.told >= ackEvery {
+		c.told = c.received
+		b = appendFrame(b, frameAck, 0, binary.LittleEndian.AppendUint64(nil, c.told))
+	}
+	for len(c.refused) > 0 && len(b) < maxBatch/2 {
+		b = appendFrame(b, frameReset, c.refused[0], nil)
+		c.refused = c.refused[1:]
+	}
+	for _, s := range c.streams {
+		if len(b) > maxBatch/2 {
+			c.wakeWriter()
+			break
+		}
+		b = s.appendControl(b)
+	}
+	if c.pace.mayGo() {
+		b = c.appendData(b)
+	}
+	return b
+}
+
+// appendControl appends what is to be said about a stream, besides its data. A close comes
+// after all data.
+func (s *Stream) appendControl(b []byte) []byte {
+	if !s.opened {
+		return b // appendData opens streams, in their order
+	}
+	if s.consumed > 0 && s.consumed >= s.window/4 && !s.inEnded && !s.deaf {
+		b = appendFrame(b, frameCredit, s.id, binary.LittleEndian.AppendUint32(nil, uint32(s.consumed)))
+		s.credit += s.consumed
+		s.consumed = 0
+	}
+	ended := s.outEnded && s.out.len() == 0
+	switch {
+	case ended && s.deaf && !s.inEnded && !s.resetSent:
+		s.resetSent = true
+		b = appendFrame(b, frameReset, s.id, nil)
+	case ended && !s.closeSent:
+		b = appendFrame(b, frameClose, s.id, nil)
+	default:
+		return b
+	}
+	s.closeSent = true
+	s.conn.forget(s)
+	return b
+}
