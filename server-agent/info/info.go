@@ -88,7 +88,7 @@ func (s *Source) Get(ctx context.Context) Info {
 	i.offer(s.DataDirs)
 	i.Languages = s.languages(ctx, note)
 	i.Keyboard = s.keyboard(note)
-	i.XSession = xsession(s.Root)
+	i.XSession = xsessions.Script(s.Root)
 	i.Load = s.load(note)
 	i.Memory = s.memory(note)
 	i.Pressure = s.pressure(note)
@@ -121,16 +121,6 @@ func (s *Source) running(ctx context.Context, note func(error)) int {
 
 // cpus is how many processors this process may use.
 func cpus() int { return runtime.NumCPU() }
-
-// xsession returns the first of the usual scripts that can be read and executed.
-func xsession(root string) string {
-	for _, script := range xsessions.Scripts {
-		if info, err := os.Stat(filepath.Join(root, script)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return script
-		}
-	}
-	return ""
-}
 
 // read returns what a file of the server holds, or an error that names it.
 func (s *Source) read(path string) (string, error) {

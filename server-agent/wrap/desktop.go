@@ -28,17 +28,6 @@ type Desktop struct {
 	Env      []string // what the SSH server gave us
 }
 
-// xsessionScripts are where distributions keep the script that prepares an X
-// session and runs its argument.
-var xsessionScripts = []string{
-	"/etc/X11/Xsession",
-	"/etc/X11/xdm/Xsession",
-	"/etc/X11/xinit/Xsession",
-	"/etc/gdm3/Xsession",
-	"/etc/gdm/Xsession",
-	"/etc/lightdm/Xsession",
-}
-
 // loginScript sources the file $1 and runs the rest of its arguments, whatever
 // the file does: exit, fail under set -e, be no shell script at all. The
 // arguments pass through load, so that the file's own `set --` does not change them.
@@ -128,7 +117,7 @@ func (d Desktop) choose(log *slog.Logger) xsessions.Session {
 
 // command returns the session script with its argument.
 func (d Desktop) command(chosen xsessions.Session) ([]string, error) {
-	script := cmp.Or(d.XSession, firstExecutable(xsessionScripts))
+	script := cmp.Or(d.XSession, xsessions.Script("/"))
 	switch {
 	case script == "" && len(chosen.Exec) > 0:
 		return chosen.Exec, nil
@@ -138,7 +127,7 @@ func (d Desktop) command(chosen xsessions.Session) ([]string, error) {
 			return nil, errors.New("this server has no Xsession script and no default desktop")
 		}
 		return []string{manager}, nil
-	case !isExecutable(script):
+	case !xsessions.IsExecutable(script):
 		return nil, fmt.Errorf("session script %s is not there or not executable", script)
 	case len(chosen.Exec) == 0:
 		return []string{script}, nil
@@ -226,17 +215,3 @@ func lookup(env []string, name string) string {
 func (d Desktop) lookup(name string) string { return lookup(d.Env, name) }
 
 func (d Desktop) home() string { return cmp.Or(d.lookup("HOME"), "/") }
-
-func firstExecutable(paths []string) string {
-	for _, path := range paths {
-		if isExecutable(path) {
-			return path
-		}
-	}
-	return ""
-}
-
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}

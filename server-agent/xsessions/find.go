@@ -84,15 +84,32 @@ func readFile(path, id string) (*Session, error) {
 	return parse(id, file)
 }
 
-// Scripts are where distributions keep the script that prepares an X session and runs
+// scripts are where distributions keep the script that prepares an X session and runs
 // its argument.
-var Scripts = []string{
+var scripts = []string{
 	"/etc/X11/Xsession",
 	"/etc/X11/xdm/Xsession",
 	"/etc/X11/xinit/Xsession",
 	"/etc/gdm3/Xsession",
 	"/etc/gdm/Xsession",
 	"/etc/lightdm/Xsession",
+}
+
+// Script returns the first of these that is below a root folder and executable; empty where
+// none is.
+func Script(root string) string {
+	for _, script := range scripts {
+		if IsExecutable(filepath.Join(root, script)) {
+			return script
+		}
+	}
+	return ""
+}
+
+// IsExecutable tells whether a path is that of a program or a script.
+func IsExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // ids returns the ids of all folders, sorted, and which folders cannot be read.
