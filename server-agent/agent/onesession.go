@@ -73,7 +73,7 @@ func enter(ctx context.Context, id, mode string, log *slog.Logger) (*entered, []
 		}
 		return e, nil, ctx.Err()
 	}
-	held, err := sessions.Others(id)
+	held, err := sessions.Others(ctx, id)
 	if err != nil {
 		log.Warn("other sessions cannot be looked for", "err", err)
 	}

@@ -24,7 +24,7 @@ func listSessions(ctx context.Context, args []string) error {
 	if err := flags.NoOperands(args); err != nil {
 		return err
 	}
-	list, err := sessions.List()
+	list, err := sessions.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func others(ctx context.Context, args []string) error {
 	if err := flags.NoOperands(args); err != nil {
 		return err
 	}
-	list, err := sessions.Others("")
+	list, err := sessions.Others(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldm/server-agent/cluster"
+	"goldm/server-agent/sessions"
 )
 
 const (
@@ -59,7 +60,7 @@ func New(c Config) *Server {
 		c.DrainFile = DrainFile
 	}
 	if c.User == nil {
-		c.User = userName
+		c.User = sessions.UserName
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -2,10 +2,9 @@ package sessions
 
 import (
 	"cmp"
+	"context"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,19 +40,18 @@ const (
 const maxList = 10000
 
 // List returns the sessions that this process may see, the oldest first.
-func List() ([]Session, error) {
+func List(ctx context.Context) ([]Session, error) {
 	found, err := scan()
 	var list []Session
-	names := make(map[int]string)
+	ctx, cancel := context.WithTimeout(ctx, userLimit) // for all of them
+	defer cancel()
+	name := userNames(ctx)
 	for _, p := range found {
 		if p.keeper || len(list) == maxList {
 			continue
 		}
-		if _, known := names[p.uid]; !known {
-			names[p.uid] = userName(p.uid)
-		}
 		s := p.session
-		s.User = names[p.uid]
+		s.User = name(p.uid)
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b Session) int {
@@ -76,13 +74,14 @@ func Count() (int, error) {
 
 // Others returns the sessions of this process's user on this server but for the one named
 // and those that are ending.
-func Others(id string) ([]Session, error) {
+func Others(ctx context.Context, id string) ([]Session, error) {
 	found, err := scan()
+	name := userNames(ctx)
 	var list []Session
 	for _, p := range found {
 		if p.isOther(id) && !p.ending && len(list) < maxList {
 			s := p.session
-			s.User = userName(p.uid)
+			s.User = name(p.uid)
 			list = append(list, s)
 		}
 	}
@@ -97,18 +96,6 @@ func (p process) isOther(id string) bool {
 // MarkEnding makes the session of this process, its wrapper, one that ends.
 func MarkEnding() error {
 	return os.WriteFile("/proc/self/comm", []byte(endingComm), 0)
-}
-
-// userName returns the name of a user, who may be known to a directory alone,
-// which os/user cannot ask.
-func userName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	if name := os.Getenv("LOGNAME"); name != "" && uid == os.Getuid() {
-		return name
-	}
-	return "uid " + strconv.Itoa(uid)
 }
 
 // maxName bounds the name of a client, in characters: that of a host, without its domain.

@@ -78,7 +78,7 @@ func TestList(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stand(t, tt.program, "", append(tt.env, IDVariable+"="+tt.id)...)
-			s, listed := find(t, tt.id, List)
+			s, listed := find(t, tt.id, func() ([]Session, error) { return List(t.Context()) })
 			if listed != tt.listed || s.Client != tt.client || !s.Began.Equal(tt.began) {
 				t.Errorf("listed %v: %+v", listed, s)
 			}
@@ -96,14 +96,14 @@ func TestOthers(t *testing.T) {
 	staying, ending := rand.Text(), rand.Text()
 	stand(t, Wrapper, "", IDVariable+"="+staying)
 	stand(t, Wrapper, "echo "+endingComm+" >/proc/$$/comm", IDVariable+"="+ending)
-	others := func() ([]Session, error) { return Others("mine") }
+	others := func() ([]Session, error) { return Others(t.Context(), "mine") }
 	if _, listed := find(t, staying, others); !listed {
 		t.Error("a session is not listed")
 	}
 	if _, listed := find(t, ending, others); listed {
 		t.Error("a session that ends is listed")
 	}
-	if _, listed := find(t, staying, func() ([]Session, error) { return Others(staying) }); listed {
+	if _, listed := find(t, staying, func() ([]Session, error) { return Others(t.Context(), staying) }); listed {
 		t.Error("the own session is listed")
 	}
 }
