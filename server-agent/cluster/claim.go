@@ -229,10 +229,3 @@ func (c *Cluster) Gone(ctx context.Context, s Session) error {
 		}
 	}
 }
-
-// Others returns a user's sessions but the one with an ID of this server.
-func (c *Cluster) Others(user, but string) []Session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.of(user, but)
-}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"goldm/internal/text"
+	"goldm/server-agent/sessions"
 	"goldm/server-agent/settings"
 )
 
@@ -139,7 +140,7 @@ func (s Session) Check() error {
 		return errors.New("not a user's name")
 	case !isName(s.Server):
 		return errors.New("not a server's name")
-	case !isID(s.ID):
+	case !sessions.ValidID(s.ID):
 		return errors.New("not a session's number")
 	case !isLine(s.Client):
 		return errors.New("not a client's name")
@@ -184,14 +185,6 @@ func isName(s string) bool { return settings.IsHost(s) && s == strings.ToLower(s
 
 func isUser(s string) bool {
 	return s != "" && len(s) <= maxUser && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// isID tells whether s can be a session's.
-func isID(s string) bool {
-	strange := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-	}
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, strange)
 }
 
 // isLine tells whether s is text that people may be shown.
