@@ -4,10 +4,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 )
 
 // runtimeDir makes a runtime directory, with a path short enough for sockets.
@@ -79,33 +80,38 @@ func TestMakeFolder(t *testing.T) {
 	}
 }
 
-// What a session leaves that was killed with its keeper, the next one removes.
+// What a session leaves that was killed with its keeper, the next one ends and removes.
 func TestRemoveStale(t *testing.T) {
 	runtime := runtimeDir(t)
-	long := time.Now().Add(-time.Hour)
 	dead := func(name string) string {
 		path := filepath.Join(runtime, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "bus"), nil, 0o600), os.Chtimes(path, long, long)); err != nil {
+		if err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "bus"), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	stale, other := dead(prefix+rand.Text()), dead("other")
+	left, kept, lives := rand.Text(), rand.Text(), rand.Text()
+	stale, other, keeps, wraps := dead(prefix+left), dead("other"), dead(prefix+kept), dead(prefix+lives)
 	alive, err := MakeFolder(rand.Text(), runtime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(alive.Path, long, long); err != nil {
-		t.Fatal(err)
-	}
-	fresh := dead(prefix + rand.Text())
-	if err := os.Chtimes(fresh, time.Now(), time.Now()); err != nil {
-		t.Fatal(err)
+	stubborn := stand(t, "icewm", "trap '' TERM", IDVariable+"="+left)
+	for name, id := range map[string]string{Keeper: kept, Wrapper: lives, "mate-session": kept, "a bystander": rand.Text()} {
+		pid := stand(t, name, "", IDVariable+"="+id).Process.Pid
+		defer func() {
+			if !ofSession(pid, id) {
+				t.Errorf("%s has ended", name)
+			}
+		}()
 	}
 	if err := RemoveStale(runtime); err != nil {
 		t.Error(err)
 	}
-	for path, stays := range map[string]bool{stale: false, other: true, alive.Path: true, fresh: true} {
+	if status := reaped(t, stubborn); status != syscall.SIGKILL {
+		t.Errorf("what was left ends by %v", status)
+	}
+	for path, stays := range map[string]bool{stale: false, other: true, alive.Path: true, keeps: true, wraps: true} {
 		if _, err := os.Stat(path); (err == nil) != stays {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -114,4 +120,14 @@ func TestRemoveStale(t *testing.T) {
 	if err := RemoveFolder(strings.TrimPrefix(filepath.Base(alive.Path), prefix), runtime); err != nil {
 		t.Error(err)
 	}
+}
+
+// reaped waits for a process and returns the signal that ended it.
+func reaped(t *testing.T, cmd *exec.Cmd) syscall.Signal {
+	t.Helper()
+	state, err := cmd.Process.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Sys().(syscall.WaitStatus).Signal()
 }

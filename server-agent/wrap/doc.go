@@ -8,5 +8,6 @@
 // setsid(2), forked twice or cleared their environment too. So "every process of the
 // session" is "every process below us", and the session has ended when wait4(2)
 // says that we have no children. Where one of the two is killed, the other ends the
-// session; both at one moment are beyond it.
+// session. Where both are at one moment, the user's next session ends what they left
+// (sessions.RemoveStale), as far as its environment still tells.
 package wrap
