@@ -1,0 +1,203 @@
+package xproxy
+
+import (
+	"bytes"
+	"errors"
+
+	"goldm/internal/x11"
+)
+
+const (
+	// maxExpected bounds the replies of one program that something is to be done about.
+	maxExpected = 256
+
+	// farBehind is how far the server may be behind before nothing is answered
+	// here. Sequence numbers are told in 16 bits: beyond tooFar it is no longer certain which is meant.
+	farBehind = 1 << 14
+	tooFar    = 1<<16 - 1<<10
+)
+
+var errSurprise = errors.New("the X server does not answer as it did before")
+
+// expected is what to do about the reply to a request.
+type expected struct {
+	sequence uint64
+	key      string
+	major    byte
+	given    []byte // the reply was given already: drop it, if it is this one
+}
+
+// ledger knows which requests of a program the X server has dealt with, and so when one
+// can be answered here: when nothing before it can still bring a reply or an error, and
+// all that may change what events mean is done.
+//
+// Sequence numbers here do not wrap. It is not for use from several goroutines at once.
+type ledger struct {
+	order     x11.Order
+	constants *constants
+
+	accepted bool             // the server has accepted the connection
+	lost     bool             // it is not certain any more which request an answer is about: nothing is answered
+	selects  bool             // a request went by that may have brought on events
+	said     map[[2]byte]bool // introductions, by opcodes
+
+	sequence uint64 // of the last request
+	heard    uint64 // of the last answer or event
+	settled  uint64 // requests up to this one have had their replies and errors
+	heavy    uint64 // the last request that the server has to deal with itself
+	single   bool   // it has at most one reply or error
+	given    uint64 // the last request that was answered here
+	expected []expected
+
+	answered int // requests
+}
+
+// quiet reports whether a request can be answered here, now.
+func (l *ledger) quiet() bool {
+	return l.accepted && !l.lost && l.settled >= l.heavy &&
+		l.sequence-l.heard < farBehind && len(l.expected) < maxExpected
+}
+
+// verdict says what becomes of a request.
+type verdict byte
+
+const (
+	pass   verdict = iota // to the server
+	answer                // it is answered here, and passes
+	drop                  // it is answered here, and NoOperation passes
+)
+
+// request notes a program's next request, of which constant requests and introductions are
+// whole, if they are short. It returns the reply where there is one to be given here.
+func (l *ledger) request(r x11.Request, whole []byte) (verdict, []byte) {
+	c := l.constants.server.class(r)
+	key := ""
+	if whole != nil && (c == constant || c == introduction) {
+		key = l.constants.server.key(l.order, r, whole)
+	}
+	quiet := l.quiet()
+	l.sequence++
+	if l.sequence-l.heard > tooFar {
+		l.lost = true
+	}
+	defer l.note(r, c)
+	if c == introduction && l.repeats(r) {
+		key = "" // the server may say something else the second time
+	}
+	if key != "" && quiet && l.fits(r, c) {
+		if reply := l.constants.get(key); reply != nil && (c == constant || len(reply) == x11.AnswerHead) {
+			return l.give(c, key, reply)
+		}
+	}
+	l.heavy, l.single = l.sequence, c != barrier
+	if key != "" && !l.lost && len(l.expected) < maxExpected {
+		l.expected = append(l.expected, expected{sequence: l.sequence, key: key, major: r.Major})
+	}
+	return pass, nil
+}
+
+// give answers the last request.
+func (l *ledger) give(c class, key string, known []byte) (verdict, []byte) {
+	reply := bytes.Clone(known)
+	l.order.PutUint16(reply[2:], uint16(l.sequence))
+	l.given = l.sequence
+	l.answered++
+	if c == constant {
+		return drop, reply
+	}
+	l.expected = append(l.expected, expected{sequence: l.sequence, key: key, given: reply})
+	return answer, reply
+}
+
+// repeats notes an introduction, and reports whether it was there before.
+func (l *ledger) repeats(r x11.Request) bool {
+	before := l.said[[2]byte{r.Major, r.Minor}]
+	l.said[[2]byte{r.Major, r.Minor}] = true
+	return before
+}
+
+// fits reports whether an event that comes after the answer may have been made before
+// the server has seen the request: all may, but for those that the request changes.
+// XKEYBOARD's first request changes what key events say.
+func (l *ledger) fits(r x11.Request, c class) bool {
+	return c == constant || r.Major != l.constants.server.xkb || !l.selects
+}
+
+// note notes whether a request may bring on events.
+func (l *ledger) note(r x11.Request, c class) {
+	switch {
+	case c == constant || c == introduction:
+	case r.Major == createGC || r.Major == getProperty || r.Major == getInputFocus || r.Major == x11.NoOperation:
+	default:
+		l.selects = true
+	}
+}
+
+// message notes what the server sends next, by its first x11.AnswerHead bytes, which may change. It
+// reports whether the message is to be dropped, and what its whole is to be kept as, if that.
+func (l *ledger) message(head []byte) (dropped bool, keep string, err error) {
+	kind := x11.Kind(head)
+	if kind == x11.KeymapNotify {
+		return false, "", nil
+	}
+	sequence := l.heard + uint64(x11.Sequence(l.order, head)-uint16(l.heard))
+	if sequence > l.sequence {
+		l.lost = true // it is about a request that there was not
+		return false, "", l.surprise()
+	}
+	l.heard = sequence
+	l.settled = max(l.settled, max(sequence, 1)-1)
+	if kind != x11.Reply && kind != x11.Error {
+		if sequence < l.given {
+			// Nothing between the two made a difference to events.
+			l.order.PutUint16(head[2:], uint16(l.given))
+		}
+		return false, "", l.overdue(sequence)
+	}
+	if sequence == l.heavy && l.single {
+		l.settled = sequence
+	}
+	if err := l.overdue(sequence); err != nil {
+		return false, "", err
+	}
+	if len(l.expected) == 0 || l.expected[0].sequence != sequence {
+		if sequence < l.given {
+			return false, "", errSurprise
+		}
+		return false, "", nil
+	}
+	e := l.expected[0]
+	l.expected = l.expected[1:]
+	switch {
+	case e.given != nil && !bytes.Equal(e.given, head):
+		return false, "", errSurprise
+	case e.given != nil:
+		return true, "", nil
+	case kind == x11.Reply && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
+		keep = e.key
+	}
+	return false, keep, nil
+}
+
+// overdue drops what was expected before the answer that has come. A reply that was given
+// must have come itself by then.
+func (l *ledger) overdue(sequence uint64) error {
+	for len(l.expected) > 0 && l.expected[0].sequence < sequence {
+		if l.expected[0].given != nil {
+			return errSurprise
+		}
+		l.expected = l.expected[1:]
+	}
+	return nil
+}
+
+// surprise is the error of an answer that cannot be placed: one if some reply is still to
+// be dropped.
+func (l *ledger) surprise() error {
+	for _, e := range l.expected {
+		if e.given != nil {
+			return errSurprise
+		}
+	}
+	return nil
+}
