@@ -77,7 +77,7 @@ func (p *peer) receive(ctx context.Context, requests chan<- message) {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
-				p.server.config.Log.Info("a connection ends", "uid", p.uid, "err", err)
+				p.server.config.Log.Debug("a connection ends", "uid", p.uid, "err", err) // who asked was told
 			}
 			return
 		}

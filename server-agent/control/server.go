@@ -51,6 +51,7 @@ type Server struct {
 	closing  bool
 	peers    map[*peer]bool
 	users    map[int]int      // connections by uid
+	refused  map[int]bool     // uids of which the log says that they have too many
 	sessions map[string]*peer // by ID
 }
 
@@ -70,6 +71,7 @@ func New(c Config) *Server {
 		drain:    drain{path: c.DrainFile},
 		peers:    make(map[*peer]bool),
 		users:    make(map[int]int),
+		refused:  make(map[int]bool),
 		sessions: make(map[string]*peer),
 	}
 }
@@ -131,11 +133,8 @@ func (s *Server) admit(conn net.Conn) *peer {
 	uid, err := peerUID(conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil && (len(s.peers) >= maxPeers || uid != 0 && s.users[uid] >= maxPeersUser) {
-		err = errors.New("too many connections")
-	}
-	if err != nil || s.closing {
-		s.config.Log.Warn("a connection is refused", "uid", uid, "err", err)
+	if err != nil || s.closing || s.isFull(uid) {
+		s.complain(uid, err)
 		conn.Close()
 		return nil
 	}
@@ -143,6 +142,21 @@ func (s *Server) admit(conn net.Conn) *peer {
 	s.peers[p] = true
 	s.users[uid]++
 	return p
+}
+
+// isFull tells whether there is no room for one more connection of a user's; under the lock.
+func (s *Server) isFull(uid int) bool {
+	return len(s.peers) >= maxPeers || uid != 0 && s.users[uid] >= maxPeersUser
+}
+
+// complain logs that a connection is refused, once as long as its user has others: a user
+// must not fill the log. Under the lock.
+func (s *Server) complain(uid int, err error) {
+	if s.refused[uid] || s.closing {
+		return
+	}
+	s.refused[uid] = s.users[uid] > 0
+	s.config.Log.Warn("connections of a user are refused", "uid", uid, "open", s.users[uid], "all", len(s.peers), "err", err)
 }
 
 // dismiss forgets a peer, and its session.
@@ -153,6 +167,7 @@ func (s *Server) dismiss(p *peer) {
 	delete(s.peers, p)
 	if s.users[p.uid]--; s.users[p.uid] == 0 {
 		delete(s.users, p.uid)
+		delete(s.refused, p.uid)
 	}
 	if p.id != "" {
 		delete(s.sessions, p.id)
