@@ -18,6 +18,7 @@ import (
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
 	"goldm/server-agent/hostkeys"
+	"goldm/server-agent/info"
 	"goldm/server-agent/metrics"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/settings"
@@ -27,25 +28,24 @@ import (
 // and the other servers. Each part may fail without the others.
 type daemon struct {
 	settings settings.Settings
+	source   *info.Source
 	control  *control.Server
 	cluster  *cluster.Cluster
 	metrics  *metrics.Metrics
 	log      *slog.Logger
-
-	mu     sync.Mutex
-	rating int // when clients were last answered
 }
 
-// newDaemon prepares a daemon.
-func newDaemon(s settings.Settings, log *slog.Logger) *daemon {
-	d := &daemon{settings: s, log: log, rating: infowire.Unknown}
+// newDaemon prepares a daemon, which tells source what it knows.
+func newDaemon(s settings.Settings, source *info.Source, log *slog.Logger) *daemon {
+	d := &daemon{settings: s, source: source, log: log}
 	d.control = control.New(control.Config{Name: ownName(s), Login: d.login, Log: log})
 	d.cluster = d.newCluster()
+	source.Drained, source.Servers = d.control.Drained, d.servers
 	c := metrics.Config{
 		Version:  cli.ProgramVersion(),
 		Results:  []string{control.Started, control.Failed, control.Refused, control.Held},
 		Sessions: sessions.Count,
-		Rating:   d.lastRating,
+		Rating:   func() int { return d.report().Rating },
 		Drained:  d.control.Drained,
 		Memory:   func() (int64, error) { return metrics.Memory(sessions.Wrapper, sessions.Keeper) },
 		Log:      log,
@@ -89,28 +89,12 @@ func (d *daemon) newCluster() *cluster.Cluster {
 
 // report is what the other servers are told of this one.
 func (d *daemon) report() cluster.Report {
-	n, err := sessions.Count()
-	if err != nil {
-		n = 0
-	}
-	return cluster.Report{Rating: d.lastRating(), Sessions: n, Drained: d.control.Drained()}
+	rating, running := d.source.Measure(context.Background()) // which waits for nothing
+	return cluster.Report{Rating: rating, Sessions: max(running, 0), Drained: d.control.Drained()}
 }
 
 func (d *daemon) login(result string, took time.Duration) {
 	d.metrics.Login(result, took, result == control.Started)
-}
-
-func (d *daemon) lastRating() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.rating
-}
-
-// setRating takes note of a rating that clients were told.
-func (d *daemon) setRating(rating int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rating = rating
 }
 
 // servers is where clients find the other servers of the cluster.

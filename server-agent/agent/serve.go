@@ -14,7 +14,6 @@ import (
 	"goldm/internal/cli"
 	"goldm/internal/infowire"
 	"goldm/internal/privs"
-	"goldm/server-agent/info"
 	"goldm/server-agent/serve"
 	"goldm/server-agent/settings"
 )
@@ -78,17 +77,9 @@ func runDaemon(stop context.Context, s settings.Settings, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	d := newDaemon(s, log)
 	source := newSource()
-	source.Drained, source.Servers = d.control.Drained, d.servers
-	answers := serve.Config{
-		Text: open.text, HTTP: open.http, Log: log,
-		Info: func(ctx context.Context) info.Info {
-			i := source.Get(ctx)
-			d.setRating(i.Rating)
-			return i
-		},
-	}
+	d := newDaemon(s, source, log)
+	answers := serve.Config{Text: open.text, HTTP: open.http, Info: source.Get, Log: log}
 	for _, l := range append(open.text, open.http...) {
 		log.Info("listening", "address", l.Addr())
 	}

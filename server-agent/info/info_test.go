@@ -78,6 +78,9 @@ func TestGet(t *testing.T) {
 		Pressure:  &infowire.Pressure{CPU: 2.5, IO: 12},
 	}
 	want.Rating = Rate(want)
+	if rating, running := source(t, nil).Measure(t.Context()); rating != want.Rating || running != 2 {
+		t.Errorf("measured: rating %d, %d sessions", rating, running)
+	}
 	if d := cmp.Diff(want, got.Info); d != "" {
 		t.Error(d)
 	}

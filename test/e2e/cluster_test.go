@@ -159,6 +159,9 @@ func (p *pair) get(m *testbed.Machine, url string) string {
 func TestClusterOneSession(t *testing.T) {
 	p := newPair(t)
 	p.together()
+	if out, err := p.Client.Output(t.Context(), "ltsp-server-agent", "info"); err != nil || strings.Contains(out, "rating unknown") {
+		t.Errorf("before any client has asked: %v\n%s", err, out)
+	}
 	first := p.login(p.Server, "station-07", "refuse")
 	first.begins(t)
 	p.says(p.Client, "station-07", "ltsp-server-agent", "sessions")
