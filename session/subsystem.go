@@ -13,11 +13,16 @@ import (
 // channel is closed as soon as the server has opened it: a session does not end
 // because a server takes long over something else.
 func (c *Client) Subsystem(ctx context.Context, name string) (ssh.Channel, error) {
+	return c.channel(ctx, "subsystem", name)
+}
+
+// channel opens a channel for a subsystem, or for a command line ("exec").
+func (c *Client) channel(ctx context.Context, kind, what string) (ssh.Channel, error) {
 	var channel ssh.Channel
 	var err error
 	opened := make(chan struct{})
 	open := func() {
-		channel, err = c.openSubsystem(name)
+		channel, err = c.openChannel(kind, what)
 		select {
 		case opened <- struct{}{}:
 		case <-ctx.Done():
@@ -33,14 +38,14 @@ func (c *Client) Subsystem(ctx context.Context, name string) (ssh.Channel, error
 	case <-opened:
 		return channel, err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("subsystem %s: %w", name, context.Cause(ctx))
+		return nil, fmt.Errorf("%s %.40s: %w", kind, what, context.Cause(ctx))
 	}
 }
 
-func (c *Client) openSubsystem(name string) (ssh.Channel, error) {
+func (c *Client) openChannel(kind, what string) (ssh.Channel, error) {
 	channel, requests, err := c.ssh.OpenChannel("session", nil)
 	if err != nil {
-		return nil, fmt.Errorf("subsystem %s: %w", name, err)
+		return nil, fmt.Errorf("%s %.40s: %w", kind, what, err)
 	}
 	following := c.task(func() { ssh.DiscardRequests(requests) }) &&
 		// What nobody reads fills the channel's window.
@@ -49,13 +54,13 @@ func (c *Client) openSubsystem(name string) (ssh.Channel, error) {
 		channel.Close()
 		return nil, errClosed
 	}
-	ok, err := channel.SendRequest("subsystem", true, ssh.Marshal(&struct{ Name string }{name}))
+	ok, err := channel.SendRequest(kind, true, ssh.Marshal(&struct{ What string }{what}))
 	if err == nil && !ok {
 		err = errRefused
 	}
 	if err != nil {
 		channel.Close()
-		return nil, fmt.Errorf("subsystem %s: %w", name, err)
+		return nil, fmt.Errorf("%s %.40s: %w", kind, what, err)
 	}
 	return channel, nil
 }

@@ -28,6 +28,7 @@ func Program() *cli.Program {
 			{Name: sessions.Desktop, Run: desktop},
 			{Name: "others", Run: others},
 			{Name: "hold", Run: holdFile},
+			{Name: "x11", Run: showX11},
 		},
 	}
 }

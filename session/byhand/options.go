@@ -29,6 +29,7 @@ type options struct {
 	identities list
 	noSound    bool
 	direct     bool // the display is reached over TCP
+	accelerate bool // the display is reached by the accelerator, if the server has one
 	localApps  programs
 	legacyApps bool
 	verbose    bool
@@ -44,18 +45,16 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// transport is the option --x11: whether the display is reached directly.
-type transport struct{ direct *bool }
+// transport is the option --x11: how the display is reached.
+type transport struct{ o *options }
 
 func (transport) String() string { return "auto" }
 
 func (t transport) Set(value string) error {
 	switch value {
-	case "auto", "forwarded", "direct":
-		*t.direct = value == "direct"
+	case "auto", "accelerated", "forwarded", "direct":
+		t.o.direct, t.o.accelerate = value == "direct", value == "accelerated"
 		return nil
-	case "accelerated":
-		return errors.New("not available yet")
 	}
 	return errors.New("not one of auto, accelerated, forwarded and direct")
 }
@@ -70,7 +69,7 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.noSound, "no-sound", false, "keep programs on the server from the sound of this computer")
 	flags.Var(&o.localApps, "local-apps", "`programs` of this computer that the session may run as you, such as firefox,gimp")
 	flags.BoolVar(&o.legacyApps, "legacy-local-apps", false, "let the session ask for them by LTSP_COMMAND too")
-	flags.Var(transport{&o.direct}, "x11", "the `way` of the display: auto, forwarded, or direct, which is not encrypted")
+	flags.Var(transport{&o}, "x11", "the `way` of the display: auto, accelerated, forwarded, or direct, which is not encrypted")
 
 	before, hasCommand := args, false
 	if i := slices.Index(args, "--"); i >= 0 {

@@ -34,8 +34,8 @@ type Display struct {
 
 // Listen takes a display number that is free.
 func Listen() (*Display, error) {
-	if info, err := os.Stat(Folder); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%s is not there", Folder)
+	if err := os.Mkdir(Folder, 0o777); err == nil {
+		os.Chmod(Folder, 0o777|os.ModeSticky) // as X servers do
 	}
 	var last error
 	for n := firstDisplay; n <= lastDisplay; n++ {
