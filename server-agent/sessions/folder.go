@@ -3,10 +3,13 @@ package sessions
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"goldm/internal/text"
 )
@@ -139,6 +142,9 @@ func makeFolder(path string) error {
 	return errors.Join(err, os.RemoveAll(path))
 }
 
+// maxSaid bounds what is read of that file, in bytes.
+const maxSaid = 4 << 10
+
 // endedBy is the file in a session's folder that says from where it was ended.
 const endedBy = "ended-from"
 
@@ -147,17 +153,48 @@ const endedBy = "ended-from"
 func Tell(id, runtime, client string) error {
 	for _, path := range folders(id, runtime) {
 		if isPrivate(path) == nil {
-			return os.WriteFile(filepath.Join(path, endedBy), []byte(client), 0o600)
+			return tell(filepath.Join(path, endedBy), client)
 		}
 	}
 	return fmt.Errorf("session %s has no folder", id)
 }
 
+func tell(path, client string) error {
+	f, err := openPlain(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(client)
+	return errors.Join(err, f.Close())
+}
+
+// openPlain opens a file that the session's programs could have put there as something
+// else: a link elsewhere, or a pipe, which nobody is to wait for.
+func openPlain(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a plain file", path)
+	}
+	return f, nil
+}
+
 // EndedFrom returns from where a session was ended by another one; empty
 // where nobody said.
 func (f Folder) EndedFrom() string {
-	said, err := os.ReadFile(filepath.Join(f.Path, endedBy))
-	if err != nil || f.Path == "" {
+	if f.Path == "" {
+		return ""
+	}
+	file, err := openPlain(filepath.Join(f.Path, endedBy), os.O_RDONLY)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	said, err := io.ReadAll(io.LimitReader(file, maxSaid))
+	if err != nil {
 		return ""
 	}
 	return text.Line(string(said), maxName)

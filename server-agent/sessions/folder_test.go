@@ -131,3 +131,38 @@ func reaped(t *testing.T, cmd *exec.Cmd) syscall.Signal {
 	}
 	return state.Sys().(syscall.WaitStatus).Signal()
 }
+
+// Whatever a session's programs put in the place of the file that says who ended it: nobody
+// waits for it, or writes elsewhere.
+func TestEndedFrom(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.WriteFile(elsewhere, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, put := range map[string]func(path string) error{
+		"a link": func(path string) error { return os.Symlink(elsewhere, path) },
+		"a pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a pipe with a writer": func(path string) error {
+			err := syscall.Mkfifo(path, 0o600)
+			f, openErr := os.OpenFile(path, os.O_RDWR, 0)
+			t.Cleanup(func() { f.Close() })
+			return errors.Join(err, openErr)
+		},
+	} {
+		f := Folder{Path: runtimeDir(t)}
+		path := filepath.Join(f.Path, endedBy)
+		if err := put(path); err != nil {
+			t.Fatal(err)
+		}
+		if err, from := tell(path, "station-12"), f.EndedFrom(); err == nil || from != "" {
+			t.Errorf("%s: ended from %q, %v", name, from, err)
+		}
+	}
+	f := Folder{Path: runtimeDir(t)}
+	if err, from := tell(filepath.Join(f.Path, endedBy), "station-12\n"), f.EndedFrom(); err != nil || from != "station-12" {
+		t.Errorf("ended from %q, %v", from, err)
+	}
+	if got, err := os.ReadFile(elsewhere); err != nil || string(got) != "mine" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
