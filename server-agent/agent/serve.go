@@ -77,6 +77,12 @@ func runDaemon(stop context.Context, s settings.Settings, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
+	if open.control == nil && s.Cluster != "" {
+		// A second daemon would take the first one's name, and any that hears of no
+		// session would tell the others that there are none.
+		log.Error("no cluster: this daemon stays out of it, since it hears of no sessions")
+		s.Cluster = ""
+	}
 	source := newSource()
 	d := newDaemon(s, source, log)
 	answers := serve.Config{Text: open.text, HTTP: open.http, Info: source.Get, Log: log}

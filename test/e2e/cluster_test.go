@@ -229,6 +229,14 @@ func TestDrain(t *testing.T) {
 		l.Wait()
 	}
 	turnedAway()
+
+	// A second daemon on the machine is none of the cluster's.
+	second, said := p.Server.Command(t.Context(), "root", "ltsp-server-agent", "serve", "--listen-http", ":9574"), newJournal()
+	second.Stderr = said
+	p.must(second.Start())
+	said.wait(t, 0, "no cluster: this daemon stays out of it")
+	p.must(second.Process.Kill())
+	second.Wait()
 	settle(t, "clients are told, and of the other server", func() bool {
 		info, err := infowire.Decode([]byte(p.get(p.Server, "http://127.0.0.1:9572/v1/info")))
 		return err == nil && info.Drained && slices.Equal(info.Servers, []string{"client"})
