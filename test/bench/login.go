@@ -18,8 +18,9 @@ const (
 // measureLogin logs in to a session that is one window.
 func (l *lab) measureLogin(ctx context.Context) (string, error) {
 	t := table{
-		title: "Milliseconds from the command (by a key) or from Enter behind the password to the session's first window, with what a login " +
-			"brings along: the median, the least and the most of " + strconv.Itoa(l.runs) + ".",
+		title: "Milliseconds to a session's first window: by key from the command, by ldm-session; by password from the answer to ldm's question, or " +
+			"from the command of ssh, which asks no person. OpenSSH runs the program alone, ldm a session with the agent and Xsession. The median, " +
+			"the least and the most of " + strconv.Itoa(l.runs) + ".",
 		head: []string{"ms", ssh, "ldm-session, ldm", against},
 	}
 	s, err := l.startSeat(ctx)
