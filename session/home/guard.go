@@ -17,7 +17,9 @@ import (
 // More types of packets.
 const (
 	typeOpen   = 3
+	typeLstat  = 7
 	typeRemove = 13
+	typeStat   = 17
 )
 
 const (
@@ -58,6 +60,7 @@ type guard struct {
 	asking  sync.WaitGroup
 
 	mu      sync.Mutex
+	passing map[string]chan struct{} // by file, its last opening that has not gone on; closed after that
 	turns   map[string]chan struct{} // files that are being locked; closed after that
 	locks   map[string]*held         // by file
 	leaving map[string]*held         // those that are being released
@@ -96,7 +99,8 @@ func (s *stream) write(p packet, more bool) error {
 func newGuard(ctx context.Context, lock Lock, here, there io.Writer, log *slog.Logger) *guard {
 	return &guard{
 		ctx: ctx, lock: lock, log: log, toHere: newStream(here), toThere: newStream(there),
-		turns: make(map[string]chan struct{}), locks: make(map[string]*held), leaving: make(map[string]*held), opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
+		passing: make(map[string]chan struct{}), turns: make(map[string]chan struct{}), locks: make(map[string]*held), leaving: make(map[string]*held),
+		opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
 	}
 }
 
@@ -146,10 +150,15 @@ func (g *guard) request(p packet) bool {
 		if err != nil || !writes || path.Base(file) != lockFile {
 			return false
 		}
-		// It overtakes nothing: what asks for a file waits for it.
-		p = bytes.Clone(p)
-		g.asking.Go(func() { g.open(id, file, p) })
+		p, done := bytes.Clone(p), g.pass(file)
+		g.asking.Go(func() {
+			defer done()
+			g.open(id, file, p)
+		})
 		return true
+	case typeLstat, typeStat:
+		file, _, err := cutString(body)
+		return err == nil && path.Base(file) == lockFile && g.follow(file, p)
 	case typeRemove:
 		file, _, err := cutString(body)
 		if err != nil || path.Base(file) != lockLink || !g.isForeign(path.Dir(file)) {
@@ -163,6 +172,41 @@ func (g *guard) request(p packet) bool {
 		}
 	}
 	return false
+}
+
+// pass begins an opening, which goes on with done.
+func (g *guard) pass(file string) (done func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	passed := make(chan struct{})
+	g.passing[file] = passed
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.passing[file] == passed {
+			delete(g.passing, file)
+		}
+		close(passed)
+	}
+}
+
+// follow keeps a question for a file behind its opening, and tells whether it
+// has to. sshfs asks right behind the packet that opens, without waiting, and has
+// the opening fail where the answer is that there is no such file: sshfs.c,
+// sshfs_open_common. A new profile would not be locked.
+func (g *guard) follow(file string, p packet) bool {
+	g.mu.Lock()
+	passed := g.passing[file]
+	g.mu.Unlock()
+	if passed == nil {
+		return false
+	}
+	p = bytes.Clone(p)
+	g.asking.Go(func() {
+		<-passed
+		g.toThere.write(p, false)
+	})
+	return true
 }
 
 // answer looks at a packet on its way from the server.

@@ -195,6 +195,33 @@ func TestGuardLetsGo(t *testing.T) {
 	}
 }
 
+// A question that follows an opening does not overtake it: about a file that the
+// opening makes, the answer would be that there is none.
+func TestGuardKeepsOrder(t *testing.T) {
+	l := new(locker)
+	d := newDesk(t, l)
+	open, links, follows, elsewhere := opening(7, profile, writing), about(typeLstat, 8, profile), about(typeStat, 9, profile), about(typeLstat, 10, other)
+	l.mu.Lock() // the server takes its time
+	d.request(open)
+	for _, p := range []packet{links, follows} {
+		if !d.request(p) {
+			t.Errorf("packet %d overtakes", p[0])
+		}
+	}
+	if d.request(elsewhere) {
+		t.Error("another file waits too")
+	}
+	l.mu.Unlock()
+	d.asking.Wait()
+	there := arrived(t, &d.there)
+	if len(there) != 3 || !slices.Equal(there[0], open) {
+		t.Errorf("the server gets %q", there)
+	}
+	if d.request(links) || len(d.passing) > 0 {
+		t.Error("a question waits for an opening that has gone on")
+	}
+}
+
 // A file that is closed and opened again at once, and one that several open at the
 // same time, are never taken for another computer's.
 func TestGuardIsNotInItsOwnWay(t *testing.T) {

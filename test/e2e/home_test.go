@@ -60,6 +60,7 @@ func TestHome(t *testing.T) {
 		{`ln -s said link; ln -s /home/anna/said absolute; readlink link; test -s absolute && echo there`, "said\nthere\n", `readlink absolute`, "/home/anna/said\n"},
 		{`echo old > a; echo new > b; exec 3< a; mv b a; cat a; cat <&3`, "new\nold\n", `cat a; test -e b || echo gone`, "new\ngone\n"},
 		{`mkdir work; cd work; exec 3> l; flock -n 3 && flock -n l true || echo locked; pwd`, "locked\n/home/anna/work\n", `stat -c %U work/l`, "anna\n"},
+		{`mkdir new; exec 3> new/.parentlock && echo opened`, "opened\n", `ls -A new`, ".parentlock\n"}, // as a browser does with a new profile
 		{`touch /srv/share/x; stat -c %u /srv/share/x; echo $XDG_CACHE_HOME; mkdir -p $XDG_CACHE_HOME/c && echo cached`, "30000\n/tmp/.cache\ncached\n", `stat -c %U /srv/share/x; ls -d /tmp/.cache 2> /dev/null || echo not here`, "anna\nnot here\n"},
 	} {
 		if got, status := s.local(tt.script); got != tt.here || status != 0 {
