@@ -73,6 +73,9 @@ const (
 // wanted no desktop beside another session and there is one.
 type Others struct {
 	List []Session `json:"list"`
+
+	// Missing says that there may be more, on servers that cannot be asked now.
+	Missing bool `json:"missing,omitempty"`
 }
 
 // Drained says, as the last message of `session`, that the server takes no new

@@ -28,7 +28,8 @@ func listSessions(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	list = append(list, known(ctx, (*control.Client).Sessions)...)
+	elsewhere, _ := known(ctx, (*control.Client).Sessions)
+	list = append(list, elsewhere...)
 	slices.SortStableFunc(list, func(a, b sessions.Session) int { return a.Began.Compare(b.Began) })
 	if *asJSON {
 		if list == nil {
@@ -48,13 +49,12 @@ func listSessions(ctx context.Context, args []string) error {
 
 // known asks the daemon for the sessions on other servers, if there is one. What it cannot tell is said on
 // standard error.
-func known(ctx context.Context, ask func(*control.Client, context.Context) ([]sessions.Session, string, error)) []sessions.Session {
+func known(ctx context.Context, ask func(*control.Client, context.Context) ([]sessions.Session, string, error)) (list []sessions.Session, whole bool) {
 	client, err := control.Dial(ctx, control.Path)
 	if absent(err) {
-		return nil
+		return nil, true
 	}
 	warning := ""
-	var list []sessions.Session
 	if err == nil {
 		defer client.Close()
 		list, warning, err = ask(client, ctx)
@@ -65,7 +65,7 @@ func known(ctx context.Context, ask func(*control.Client, context.Context) ([]se
 	if warning != "" {
 		fmt.Fprintln(os.Stderr, "ltsp-server-agent: sessions on other servers may be missing:", warning)
 	}
-	return list
+	return list, warning == ""
 }
 
 // maxOthers bounds the sessions that a client is told of.
@@ -82,8 +82,9 @@ func others(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	list = append(list, known(ctx, (*control.Client).Others)...)
-	return agentwire.Write(os.Stdout, &agentwire.Others{List: told(list)})
+	elsewhere, whole := known(ctx, (*control.Client).Others)
+	list = append(list, elsewhere...)
+	return agentwire.Write(os.Stdout, &agentwire.Others{List: told(list), Missing: !whole})
 }
 
 // told is what a client is told of sessions.

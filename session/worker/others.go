@@ -57,9 +57,14 @@ func (w *worker) oneSession(ctx context.Context, client *session.Client, mode st
 	w.others = agentwire.RefuseBesideOthers // what begins from now on was not asked about
 	ctx, stop := connected(ctx, client)
 	defer stop()
-	list, err := othersOf(ctx, client)
+	list, missing, err := othersOf(ctx, client)
 	if err != nil {
 		w.log.Warn("other sessions of the user are not known here", "err", err)
+	}
+	if missing && ctx.Err() == nil {
+		if _, err := w.question(ctx, wire.Info, "Not all servers can be asked now whether you are logged in there."); err != nil {
+			return err
+		}
 	}
 	if len(list) == 0 || ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -76,15 +81,15 @@ func (w *worker) oneSession(ctx context.Context, client *session.Client, mode st
 }
 
 // othersOf asks the server's agent for the user's other sessions; none where
-// there is no agent.
-func othersOf(ctx context.Context, client *session.Client) ([]agentwire.Session, error) {
+// there is no agent. missing tells that there may be more.
+func othersOf(ctx context.Context, client *session.Client) (list []agentwire.Session, missing bool, err error) {
 	said := &limited{limit: maxOthers}
 	process := client.Command(session.Cmd{
 		Line:   desktop.Command([]string{"/bin/sh", "-c", othersScript}),
 		Stdout: said,
 	})
 	if err := process.Start(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	late := time.AfterFunc(othersWithin, func() { process.Close() })
 	defer late.Stop()
@@ -94,10 +99,10 @@ func othersOf(ctx context.Context, client *session.Client) ([]agentwire.Session,
 	for messages := agentwire.NewReader(&said.Buffer); ; {
 		m, err := messages.Read()
 		if others, ok := m.(*agentwire.Others); ok {
-			return others.List, nil
+			return others.List, others.Missing, nil
 		}
 		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("the server's agent does not tell: %v", result)
+			return nil, false, fmt.Errorf("the server's agent does not tell: %v", result)
 		}
 	}
 }

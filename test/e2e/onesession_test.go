@@ -142,6 +142,27 @@ func TestOneSession(t *testing.T) {
 	third.gone(s)
 }
 
+// Where the cluster cannot be asked a login goes on, and the login screen says so.
+func TestClusterGone(t *testing.T) {
+	s := newStation(t)
+	s.must(s.Server.AddSystemUsers(t.Context(), "_ltsp-agent"))
+	s.must(s.Server.WriteFile("/etc/ltsp/server-agent.conf", []byte("cluster = etcd\nendpoints = http://127.0.0.1:1\n"), 0o644))
+	daemon, said := s.Server.Command(t.Context(), "root", "ltsp-server-agent", "serve"), newJournal()
+	daemon.Stderr = said
+	s.must(daemon.Start())
+	said.wait(t, 0, "cluster unreachable")
+	s.configure(xvfb, "LDM_LIMIT_ONE_SESSION=True", "LDM_LIMIT_ONE_SESSION_PROMPT=True")
+	s.start()
+	conn := s.dial()
+	response := s.call(conn, &greetd.CreateSession{Username: "anna"})
+	expect[*greetd.AuthMessage](t, response)
+	told := expect[*greetd.AuthMessage](t, s.call(conn, answer(password)))
+	if told.Type != greetd.Info || !strings.HasPrefix(told.Text, "Not all servers can be asked now") {
+		t.Errorf("the login screen says %+v", told)
+	}
+	expect[*greetd.Success](t, s.call(conn, &greetd.PostResponse{}))
+}
+
 // Of logins at the same moment one stays, whether they end each other or give way.
 func TestOneSessionRaces(t *testing.T) {
 	s := newStation(t)
