@@ -1,0 +1,122 @@
+package xproxy
+
+import (
+	"errors"
+	"testing"
+
+	"goldm/internal/x11"
+	"goldm/internal/x11/xtest"
+)
+
+// script is a program whose server the test plays.
+type script struct {
+	*xclient
+	p        *program
+	requests requests
+	answers  *answers
+}
+
+func newScript(t *testing.T) *script {
+	p := newProgram(x11.LittleEndian, fuzzConstants())
+	s := &script{xclient: &xclient{t: t, order: p.order}, p: p, requests: requests{program: p}, answers: newAnswers(p)}
+	s.hear([]byte{x11.SetupAccepted, 0, 11, 0, 0, 0, 0, 0})
+	p.out = nil
+	return s
+}
+
+// say has the program say something, and returns how many bytes of answers it has at once.
+func (s *script) say(b []byte) int {
+	s.p.out = nil
+	s.requests.edit(nil, b)
+	return len(s.p.out)
+}
+
+// hear has the server say something.
+func (s *script) hear(b []byte) error {
+	_, err := s.answers.take(b)
+	return err
+}
+
+// message is a message of the server's about a request.
+func (s *script) message(kind, detail byte, sequence uint16) []byte {
+	m := make([]byte, x11.AnswerHead)
+	m[0], m[1] = kind, detail
+	s.order.PutUint16(m[2:], sequence)
+	return m
+}
+
+func TestWhenAnswered(t *testing.T) {
+	s := newScript(t)
+	atom := s.request(internAtom, 0, 4, 0, "ATOM")
+	useXKB := s.request(201, 0, 1, 0)
+	const propertyNotify = 28
+	steps := []struct {
+		name string
+		say  []byte
+		hear []byte // before
+		want int
+	}{
+		{"first of all", atom, nil, 32}, // 1
+		{"an introduction", useXKB, nil, 32},
+		{"after it", atom, nil, 32}, // 3
+		{"the same introduction again", useXKB, s.message(x11.Reply, 0, 2), 0},
+		{"before its reply", atom, nil, 0}, // 5
+		{"after its reply alone", atom, s.message(x11.Reply, 0, 4), 0},
+		{"after all replies", atom, s.message(x11.Reply, 0, 6), 32}, // 7
+		{"many replies", s.request(listFontsWithInfo, 0, 5, 1, "*"), nil, 0},
+		{"after the first of many", atom, s.message(x11.Reply, 3, 8), 0}, // 9
+		{"after an answer to what follows", atom, s.message(x11.Reply, 0, 9), 32},
+		{"no reply", s.request(8, 0, uint32(1)), nil, 0}, // 11
+		{"after its event", atom, s.message(propertyNotify, 0, 11), 0},
+		{"no reply again", s.request(8, 0, uint32(1)), s.message(x11.Reply, 0, 12), 0}, // 13
+		{"after its error", atom, s.message(x11.Error, 3, 13), 32},
+		{"unknown extension", s.request(250, 0), nil, 0}, // 15
+		{"after its reply", atom, s.message(x11.Reply, 0, 15), 0},
+		{"after a later event", atom, s.message(propertyNotify, 0, 16), 0}, // 17
+		{"after all", atom, s.message(x11.Reply, 0, 17), 32},
+	}
+	for i, step := range steps {
+		if step.hear != nil {
+			if err := s.hear(step.hear); err != nil {
+				t.Fatalf("%s: %v", step.name, err)
+			}
+		}
+		if got := s.say(step.say); got != step.want {
+			t.Fatalf("%d, %s: %d bytes of answers, want %d", i+1, step.name, got, step.want)
+		}
+	}
+}
+
+// A server that says something else than before ends the program's connection.
+func TestSurprise(t *testing.T) {
+	for name, sequence := range map[string]uint16{"another reply": 1, "none": 2} {
+		s := newScript(t)
+		s.say(s.request(200, 0))
+		s.say(s.request(getInputFocus, 0))
+		m := s.message(x11.Reply, 1, sequence)
+		if err := s.hear(m); !errors.Is(err, errSurprise) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An atom that was not there may be later.
+func TestLaterAtom(t *testing.T) {
+	server := xtest.Start(t)
+	path := startPair(t, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	a, b := dial(t, path, server.Cookie, x11.LittleEndian), dial(t, path, server.Cookie, x11.LittleEndian)
+	ask := func(c *xclient, only byte, n int) uint32 {
+		c.send(c.request(internAtom, only, 5, 0, "LATER"))
+		all := c.until(n)
+		return c.order.Uint32(all[len(all)-1][8:])
+	}
+	if got := ask(a, 1, 1); got != 0 {
+		t.Fatalf("the atom is there: %d", got)
+	}
+	made := ask(b, 0, 1)
+	for n, only := range []byte{1, 0, 1} {
+		if got := ask(a, only, n+2); got != made || made == 0 {
+			t.Errorf("the atom is %d, want %d", got, made)
+		}
+	}
+}
