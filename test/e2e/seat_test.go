@@ -76,10 +76,11 @@ func TestOnlyTheGreetersUserIsServed(t *testing.T) {
 // kill ends a process of the client as a fault would, and waits until it is gone.
 func (s *station) kill(program string) {
 	s.t.Helper()
-	victims := running(s.t, s.Client, named(program))
-	if len(victims) == 0 {
-		s.t.Fatalf("no %s runs", program)
-	}
+	var victims []testbed.Process
+	settle(s.t, program+" runs", func() bool { // it may be starting again
+		victims = running(s.t, s.Client, named(program))
+		return len(victims) > 0
+	})
 	for _, v := range victims {
 		s.signal(v, "KILL")
 	}

@@ -19,7 +19,7 @@ func (s *station) desktopByHand(e *ears) (end func()) {
 	c := e.command(ctx, "ldm-session", "--session", "icewm-session", "anna@server")
 	c.Stderr = s.log
 	s.must(c.Start())
-	s.waitTitle("icewm")
+	s.waitTitle("TaskBar") // the last of the desktop: now it has its keys as well
 	settle(s.t, "anna's desktop is there", func() bool { out, err := s.as("env"); return err == nil && strings.Contains(out, "LTSP_SOUND") })
 	return func() {
 		s.logOut()
