@@ -19,13 +19,24 @@ func mix(old, measured float64) float64 {
 	return old + smooth*(measured-old)
 }
 
+// mixLow is mix for times that are too long now and then: what is shorter counts for more.
+func mixLow(old, measured float64) float64 {
+	switch {
+	case old == 0:
+		return measured
+	case measured < old:
+		return old + 2*smooth*(measured-old)
+	}
+	return old + smooth/4*(measured-old)
+}
+
 // note notes what compressing a batch of n bytes came to.
 func (g *gain) note(n, sent int, took time.Duration) {
 	g.plain = 0
 	if n < 1<<10 {
 		return // too short to tell
 	}
-	g.cost = mix(g.cost, float64(took)/float64(n))
+	g.cost = mixLow(g.cost, float64(took)/float64(n)) // the clock runs while others have the processor
 	g.ratio = mix(g.ratio, float64(sent)/float64(n))
 }
 
@@ -48,12 +59,15 @@ const (
 	ackEvery = 16 << 10
 
 	// Between these, in bytes, is what may be on the way at a time.
-	leastAhead = 128 << 10
+	leastAhead = 256 << 10
 	mostAhead  = 4 << 20
+
+	// stretch is how long a rate is measured at least: acknowledgements may come by twos.
+	stretch = 2 * time.Millisecond
 
 	// queueing is how long a link may take to carry what waits in its buffers: what comes
 	// up meanwhile waits as long.
-	queueing = 10 * time.Millisecond
+	queueing = 15 * time.Millisecond
 )
 
 // pace decides how much may be on the way, by what the receiver says about what has
@@ -66,13 +80,16 @@ type pace struct {
 	least   time.Duration // shortest time from sending to hearing that it came
 	probeAt uint64        // hearing of this much tells the time; 0 for no probe
 	probed  time.Time
-	lastAck time.Time // of an acknowledgement with more on the way; zero otherwise
+
+	// When it was heard how much had come, with more on the way; zero where there was none.
+	since   time.Time
+	sinceAt uint64
 }
 
 // ahead returns how much may be on the way, in bytes.
 func (p *pace) ahead() uint64 {
 	if p.perByte == 0 || p.least == 0 {
-		return 4 * leastAhead
+		return 2 * leastAhead
 	}
 	n := float64(p.least+queueing) / p.perByte
 	return uint64(min(max(n, leastAhead), mostAhead))
@@ -92,10 +109,10 @@ func (p *pace) noteAck(total uint64, now time.Time) bool {
 	if total <= p.acked || total > p.sent {
 		return false
 	}
-	if !p.lastAck.IsZero() {
-		if took := now.Sub(p.lastAck); took > 0 {
-			p.perByte = mix(p.perByte, float64(took)/float64(total-p.acked))
-		}
+	if took := now.Sub(p.since); !p.since.IsZero() && took >= stretch {
+		// The receiver may have waited for us to send more.
+		p.perByte = mixLow(p.perByte, float64(took)/float64(total-p.sinceAt))
+		p.since = time.Time{}
 	}
 	if p.probeAt != 0 && total >= p.probeAt {
 		// A probe that ends within a stretch of ackEvery waited for the rest of it, so
@@ -106,9 +123,11 @@ func (p *pace) noteAck(total uint64, now time.Time) bool {
 		p.probeAt = 0
 	}
 	p.acked = total
-	p.lastAck = time.Time{}
-	if p.sent-p.acked > 2*ackEvery {
-		p.lastAck = now // the next one tells how long this much took
+	switch {
+	case p.sent-p.acked <= 2*ackEvery:
+		p.since = time.Time{} // what comes next may have been sent late
+	case p.since.IsZero():
+		p.since, p.sinceAt = now, total
 	}
 	return true
 }
