@@ -196,64 +196,37 @@ func TestTooManyStreams(t *testing.T) {
 	}
 }
 
-// slow is a link of a bounded rate with a bounded buffer.
-type slow struct {
-	net.Conn
-	perByte time.Duration
-}
-
-func (s slow) Write(p []byte) (int, error) {
-	time.Sleep(s.perByte * time.Duration(len(p)))
-	return s.Conn.Write(p)
-}
-
-// What says little does not wait for what says much: of a stream that asks while
-// another one sends without end, at most some batches go ahead.
+// What says little goes first, whenever it comes; what says much gets equal parts.
 func TestSmallFirst(t *testing.T) {
-	a, b := net.Pipe()
-	opener, acceptor := connect(t, slow{a, 50 * time.Nanosecond}, false), connect(t, b, true)
-	bulk, sink := open(t, opener, acceptor)
-	var sunk int
-	var mu sync.Mutex
-	go func() {
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := sink.Read(buf)
+	c := &Conn{wake: make(chan struct{}, 1), streams: make(map[uint32]*Stream)}
+	var streams [3]*Stream
+	for i := range streams {
+		streams[i] = c.add(uint32(i + 1))
+		streams[i].opened, streams[i].allowance = true, maxAllowance
+	}
+	sent := make(map[uint32]int)
+	for round := range 100 {
+		for _, bulk := range streams[:2] {
+			bulk.Write(make([]byte, maxOut-bulk.out.len()))
+		}
+		if round%3 == 0 {
+			streams[2].Write([]byte("key"))
+		}
+		frames := c.appendData(nil)
+		for first := true; len(frames) > 0; first = false {
+			f, rest, err := cutFrame(frames)
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
-			mu.Lock()
-			sunk += n
-			mu.Unlock()
-		}
-	}()
-	count := func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return sunk
-	}
-	go func() {
-		r := rand.New(rand.NewPCG(1, 2))
-		for block := noise(r, 1<<20); ; {
-			if _, err := bulk.Write(block); err != nil {
-				return
+			if round > 0 && round%3 == 0 && first && f.stream != 3 {
+				t.Errorf("round %d begins with stream %d", round, f.stream)
 			}
-		}
-	}()
-	near, far := open(t, opener, acceptor)
-	go echo(far)
-	for count() < 1<<20 {
-		time.Sleep(time.Millisecond)
-	}
-	before := count()
-	for range 20 {
-		near.Write(make([]byte, 32))
-		if _, err := io.ReadFull(near, make([]byte, 32)); err != nil {
-			t.Fatal(err)
+			sent[f.stream] += len(f.payload)
+			frames = rest
 		}
 	}
-	if each := (count() - before) / 20; each > 1<<20 {
-		t.Errorf("%d bytes went ahead of each", each)
+	if d := sent[1] - sent[2]; d > 2*maxData || d < -2*maxData || sent[3] != 34*len("key") {
+		t.Errorf("sent: %v", sent)
 	}
 }
 

@@ -52,6 +52,8 @@ func (c *Conn) next() *Stream {
 		case s.allowance == 0:
 		case first == nil || s.served < first.served:
 			first = s
+		case s.served == first.served && s.out.len() < first.out.len():
+			first = s
 		}
 	}
 	return first

@@ -104,8 +104,8 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 			return n, c.err
 		}
 		some := p[n:min(len(p), n+maxOut-s.out.len())]
-		if len(some) == 0 {
-			return n, nil
+		if len(p) == 0 {
+			return 0, nil
 		}
 		if s.out.len() == 0 {
 			c.join(s)
@@ -113,6 +113,9 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 		s.out.add(some)
 		n += len(some)
 		c.wakeWriter()
+		if n == len(p) {
+			return n, nil
+		}
 	}
 }
 
