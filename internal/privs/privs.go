@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -53,6 +54,9 @@ func ExecIn(u User, parent int, folders, argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("no program to run")
 	}
+	// no_new_privs and the death signal are a thread's own, and the program has those
+	// of the thread that calls execve(2).
+	runtime.LockOSThread()
 	if err := become(u); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (h *Home) start(ctx context.Context, path, prefix string, socket *os.File) 
 	if err != nil {
 		return nil, err
 	}
-	inside, err := h.room()
+	inside, err := h.config.Room.Pidfd()
 	if err != nil {
 		return nil, err
 	}
@@ -91,15 +91,6 @@ func (h *Home) hear(ctx context.Context, reports *os.File) error {
 	return nil
 }
 
-// room returns a copy of what stands for the room, for a child.
-func (h *Home) room() (*os.File, error) {
-	fd, err := unix.FcntlInt(h.config.Room.Pidfd().Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("the room: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "room"), nil
-}
-
 // unmount takes folders away, whoever uses them. Those of a room that is gone
 // are gone with it.
 func (h *Home) unmount(paths []string) {
@@ -107,7 +98,7 @@ func (h *Home) unmount(paths []string) {
 		return
 	}
 	c := h.config
-	inside, err := h.room()
+	inside, err := h.config.Room.Pidfd()
 	if err != nil {
 		return
 	}

@@ -26,6 +26,13 @@ const (
 	look       = 10 * time.Millisecond // between two looks at what nothing announces
 )
 
+// hurry spares a process that is there to become another one the threads that it
+// would have for work: a quarter of the time until then. It is not for the program.
+const (
+	hurryName = "GOMAXPROCS"
+	hurry     = hurryName + "=1"
+)
+
 // plan is what the first process makes of the namespaces that it was born into.
 type plan struct {
 	User   privs.User
@@ -160,6 +167,7 @@ func (e *entry) become() error {
 		}
 	}
 	await(e.After)
+	os.Unsetenv(hurryName)
 	if e.Umask != 0 {
 		unix.Umask(e.Umask)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -103,8 +104,9 @@ func (r *Room) furnish(ctx context.Context, ready *os.File) error {
 // in the room alone.
 func (r *Room) Runtime() string { return runtimeDir(r.config.User) }
 
-// Pidfd stands for the room's first process, for setns(2). It stays the room's.
-func (r *Room) Pidfd() *os.File { return r.pidfd }
+// Pidfd returns a file of the caller's that stands for the room's first process,
+// for setns(2).
+func (r *Room) Pidfd() (*os.File, error) { return duplicate(r.pidfd) }
 
 // Command says what to run in a room.
 type Command struct {
@@ -158,7 +160,7 @@ func (r *Room) Launch(ctx context.Context, c Command) (*supervise.Process, error
 }
 
 func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
-	files, err := duplicate(c.Listener, r.pidfd, report)
+	files, err := duplicates(c.Listener, r.pidfd, report)
 	if err != nil {
 		return nil, err
 	}
@@ -186,27 +188,42 @@ func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
 	return r.programs.Start(supervise.Command{
 		Name: c.Name, Log: c.Log,
 		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}, c.Args),
-		Env:  c.Env, Dir: "/", Files: files, Leaves: c.Leaves, Namespaces: namespaces,
+		Env:  append([]string{hurry}, c.Env...), Dir: "/", Files: files, Leaves: c.Leaves, Namespaces: namespaces,
 		Stdout: c.Output, Stderr: c.Output,
 	})
 }
 
-// duplicate copies those of the files that are not nil, for a child: supervise
+// duplicates copies those of the files that are not nil, for a child: supervise
 // closes what it hands over.
-func duplicate(files ...*os.File) ([]*os.File, error) {
+func duplicates(files ...*os.File) ([]*os.File, error) {
 	var copies []*os.File
 	for _, f := range files {
 		if f == nil {
 			continue
 		}
-		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		c, err := duplicate(f)
 		if err != nil {
 			closeAll(copies)
-			return nil, fmt.Errorf("dup: %w", err)
+			return nil, err
 		}
-		copies = append(copies, os.NewFile(uintptr(fd), f.Name()))
+		copies = append(copies, c)
 	}
 	return copies, nil
+}
+
+// duplicate copies a file, which another goroutine may be about to close.
+func duplicate(f *os.File) (*os.File, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var failed error
+	err = raw.Control(func(open uintptr) { fd, failed = unix.FcntlInt(open, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(err, failed); err != nil {
+		return nil, fmt.Errorf("dup: %w", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func closeAll(files []*os.File) {

@@ -185,6 +185,15 @@ func TestRealtime(t *testing.T) {
 	}
 }
 
+// A program gets the environment that it was given, and nothing of ours.
+func TestEnvironment(t *testing.T) {
+	r := open(t, nil)
+	defer r.Close()
+	if got := output(t, r, "exec env", Command{}); strings.Contains(got, hurryName) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFolder(t *testing.T) {
 	r := open(t, nil)
 	defer r.Close()
@@ -263,7 +272,7 @@ func TestLaunch(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := r.Launch(ctx, Command{Name: "late", Args: []string{"true"}, After: []string{"/nonexistent"}}); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := r.Launch(ctx, Command{Name: "late", Args: []string{"/bin/true"}, After: []string{"/nonexistent"}}); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
