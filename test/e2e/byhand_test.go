@@ -102,7 +102,7 @@ func TestByHandWindow(t *testing.T) {
 	s.giveKey()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c := s.Client.Command(ctx, "carl", "ldm-session", "anna@server", "--", "xterm", "-title", "from the server")
+	c := s.Client.Command(ctx, "carl", "ldm-session", "anna@server", "--", "xterm", "-xrm", keepTitle, "-title", "from the server")
 	c.Env = append(c.Env, "DISPLAY=:7")
 	s.must(c.Start())
 	s.waitTitle("from the server")
@@ -110,6 +110,10 @@ func TestByHandWindow(t *testing.T) {
 	s.must(err)
 	c.Wait()
 }
+
+// keepTitle keeps an xterm's title from the shell in it, whose prompt sets another
+// one in Debian: bash's /etc/skel/.bashrc.
+const keepTitle = "*allowTitleOps: false"
 
 // waitTitle waits for a window with a title on carl's display.
 func (s *station) waitTitle(title string) { s.waitTitleOn(":7", title) }

@@ -272,7 +272,7 @@ func TestAgentEndsTheSessionWhole(t *testing.T) {
 	s.start()
 	s.startup(`setsid sh -c 'trap "" TERM HUP; sleep 1001; sleep 1002' >/dev/null 2>&1 &
 (sleep 1003 &) >/dev/null 2>&1
-xterm -T "in the session" &
+xterm -xrm "` + keepTitle + `" -T "in the session" &
 `)
 	other := s.Server.Command(t.Context(), "anna", "sleep", "54321")
 	s.must(other.Start())
