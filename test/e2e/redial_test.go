@@ -24,7 +24,8 @@ func TestSlowTypist(t *testing.T) {
 	for _, interactive := range []string{"no", "yes"} {
 		t.Run("KbdInteractiveAuthentication "+interactive, func(t *testing.T) {
 			s := newStation(t)
-			s.restartSSHD("LoginGraceTime 4", "KbdInteractiveAuthentication "+interactive)
+			// Longer than PAM takes for a wrong password: up to 3 seconds, pam_fail_delay(3).
+			s.restartSSHD("LoginGraceTime 8", "KbdInteractiveAuthentication "+interactive)
 			s.configure(xvfb)
 			s.start()
 			conn := s.dial()
