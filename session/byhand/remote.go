@@ -28,24 +28,18 @@ const maxComplaints = 2000
 
 // runCommand runs a command, as ssh would.
 func (r *run) runCommand(ctx context.Context, client *session.Client) error {
-	offered := r.startSound(ctx, client)
-	defer offered.Close()
-	defer client.Close()
-	defer offered.Remove()
-	apps := r.startApps(ctx)
-	defer apps.close()
-	shown, err := r.show(ctx, client)
+	offer, err := r.offer(ctx, client)
 	if err != nil {
 		return failed(err)
 	}
-	defer shown.remove()
+	defer offer.close()
 	cmd := session.Cmd{
-		Line:   desktop.WithEnv(desktop.Command(r.command), shown.with(apps.with(offered.Env()))),
+		Line:   desktop.WithEnv(desktop.Command(r.command), offer.env()),
 		Env:    locale(os.Environ()),
 		Stdin:  readable(os.Stdin),
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
-		X11:    shown.forwarded,
+		X11:    offer.shown.forwarded,
 	}
 	process := client.Command(cmd)
 	err = process.Start(ctx)
@@ -72,21 +66,12 @@ func (r *run) runCommand(ctx context.Context, client *session.Client) error {
 
 // runDesktop runs the desktop until it ends, or ctx does.
 func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
-	settings := desktop.Settings{Session: r.session, Env: map[string]string{"LDM_USERNAME": r.target.user}}
-	if name, err := os.Hostname(); err == nil {
-		settings.Env["LTSP_CLIENT_HOSTNAME"] = name
-	}
-	offered := r.startSound(ctx, client)
-	defer offered.Close()
-	defer client.Close()
-	apps := r.startApps(ctx)
-	defer apps.close()
-	shown, err := r.show(ctx, client)
+	offer, err := r.offer(ctx, client)
 	if err != nil {
 		return failed(err)
 	}
-	maps.Copy(settings.Env, shown.with(apps.with(offered.Env())))
-	line, err := settings.CommandLine()
+	defer offer.close()
+	line, err := r.desktopLine(offer.env())
 	if err != nil {
 		return failed(err)
 	}
@@ -98,30 +83,42 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 		Stdin:  end.Stdin,
 		Stdout: end.Stdout,
 		Stderr: end.Stderr,
-		X11:    shown.forwarded,
+		X11:    offer.shown.forwarded,
 	})
 	if err := process.Start(ctx); err != nil {
 		return failed(err)
 	}
 	end.Follow(ctx, process)
-	offered.LeaveTo(end.Agent())
+	offer.sound.LeaveTo(end.Agent())
 	select {
 	case <-process.Exited():
 		drain(client, process)
 	case <-ctx.Done():
 		awaitExit(process)
 	}
-	shown.remove()
-	offered.Remove()
-	client.Close()
+	offer.close()
 	if ctx.Err() != nil {
 		return failed(context.Cause(ctx))
 	}
 	end.Close()
-	if sentence := end.Unwelcome(); sentence != "" {
-		return failed(failure.New(process.Result(), "%s", sentence))
+	return r.verdict(process.Result(), end)
+}
+
+// desktopLine is the command line that starts the desktop, with more in its environment.
+func (r *run) desktopLine(more map[string]string) (string, error) {
+	settings := desktop.Settings{Session: r.session, Env: map[string]string{"LDM_USERNAME": r.target.user}}
+	if name, err := os.Hostname(); err == nil {
+		settings.Env["LTSP_CLIENT_HOSTNAME"] = name
 	}
-	result := process.Result()
+	maps.Copy(settings.Env, more)
+	return settings.CommandLine()
+}
+
+// verdict makes our exit status of how the desktop ended, and says why.
+func (r *run) verdict(result error, end *far.End) error {
+	if sentence := end.Unwelcome(); sentence != "" {
+		return failed(failure.New(result, "%s", sentence))
+	}
 	if said := text.Harmless(end.Complaints(), maxComplaints); result != nil && said != "" {
 		r.log.Warn("the desktop ended with an error", "said", said)
 	}
