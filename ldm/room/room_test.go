@@ -189,7 +189,7 @@ func TestRealtime(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	r := open(t, nil)
 	defer r.Close()
-	if got := output(t, r, "exec env", Command{}); strings.Contains(got, hurryName) {
+	if got := output(t, r, "exec env", Command{}); !strings.Contains(got, "PATH=") || strings.Contains(got, hurryName) {
 		t.Errorf("got %q", got)
 	}
 }
