@@ -20,7 +20,6 @@ const (
 	umask      = 0o022    // of programs, as login(1) has it; ldm's own is stricter
 	maxStartup = 1 << 10  // bytes of a startup notification's id
 
-	patience    = 5 * time.Second  // of a request, until a program ends that is one too many
 	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
 )
 
@@ -73,11 +72,16 @@ type Apps struct {
 	open   map[uint32]struct{} // requests that have not had their last answer
 	slots  chan struct{}       // one for each program that runs
 	tasks  sync.WaitGroup
+
+	patience time.Duration // of a request, until a program ends that is one too many
 }
 
 // New returns the programs of a login. Nothing runs yet.
 func New(c Config) *Apps {
-	a := &Apps{config: c, log: bound(c.Log), open: make(map[uint32]struct{}), slots: make(chan struct{}, maxRunning)}
+	a := &Apps{
+		config: c, log: bound(c.Log), open: make(map[uint32]struct{}), slots: make(chan struct{}, maxRunning),
+		patience: 5 * time.Second,
+	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }

@@ -366,6 +366,7 @@ func TestTooMany(t *testing.T) {
 // Many that come at once and end soon all have their turn.
 func TestTurns(t *testing.T) {
 	l := newLogin(t, nil)
+	l.apps.patience = limit
 	const asked = 2 * maxRunning
 	for id := range uint32(asked) {
 		l.start(&wire.Run{ID: id, Args: []string{"true"}})

@@ -53,7 +53,7 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 
 // take waits for its turn, which comes at once unless many programs run.
 func (a *Apps) take() bool {
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(a.patience)
 	defer timer.Stop()
 	select {
 	case a.slots <- struct{}{}:
