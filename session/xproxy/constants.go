@@ -6,75 +6,6 @@ import (
 	"goldm/internal/x11"
 )
 
-// class says what a request is, to who wants to answer it.
-type class byte
-
-const (
-	// barrier is a request about whose answers nothing is known.
-	barrier class = iota
-
-	// plain is a request with at most one reply, or an error, and nothing after it
-	// but events.
-	plain
-
-	// constant is a plain request without any effect whose reply is always the same
-	// for the same bytes.
-	constant
-
-	// introduction is a plain request that tells the server something about the program, once, and
-	// whose reply is the same for all programs that say the same first.
-	introduction
-)
-
-// Core requests that need a name here (appendix B).
-const (
-	getProperty       = 20
-	internAtom        = 16
-	getAtomName       = 17
-	getInputFocus     = 43
-	listFontsWithInfo = 50
-	createGC          = 55
-	allocColor        = 84
-	allocNamedColor   = 85
-	queryColors       = 91
-	lookupColor       = 92
-)
-
-// extension is an extension whose requests have at most one reply each, and nothing after
-// that but events, as their specifications and xcb-proto say.
-type extension struct {
-	introductions []byte // minor opcodes of requests for versions
-	constants     []byte // minor opcodes of constant requests
-	barriers      bool   // about all others nothing is certain
-}
-
-const xkeyboard = "XKEYBOARD"
-
-var extensions = map[string]extension{
-	"BIG-REQUESTS":            {introductions: []byte{x11.BigReqEnable}},
-	"Composite":               {introductions: []byte{0}},
-	"DAMAGE":                  {introductions: []byte{0}},
-	"DOUBLE-BUFFER":           {introductions: []byte{0}},
-	"DPMS":                    {introductions: []byte{0}},
-	"Generic Event Extension": {introductions: []byte{0}},
-	"MIT-SCREEN-SAVER":        {introductions: []byte{0}},
-	"RANDR":                   {introductions: []byte{0}},
-	"RENDER":                  {introductions: []byte{0}},
-	"SHAPE":                   {introductions: []byte{0}},
-	"SYNC":                    {introductions: []byte{0}},
-	"XC-MISC":                 {introductions: []byte{0}},
-	"XFIXES":                  {introductions: []byte{0}},
-	"XINERAMA":                {introductions: []byte{0}},
-	"XInputExtension":         {introductions: []byte{1, 47}}, // GetExtensionVersion, XIQueryVersion
-	xkeyboard:                 {introductions: []byte{0}},     // UseExtension; see ledger.fits
-	"XTEST":                   {introductions: []byte{0}},
-	"XVideo":                  {introductions: []byte{0}},
-
-	// GetVisualConfigs, QueryExtensionsString, QueryServerString, GetFBConfigs. What a
-	// driver makes of the others is its own affair.
-	"GLX": {introductions: []byte{7}, constants: []byte{14, 18, 19, 21}, barriers: true},
-}
-
 const (
 	// maxKey bounds a request that may be answered here, in bytes.
 	maxKey = 512
@@ -84,93 +15,177 @@ const (
 	maxKeptAll = 4 << 20
 )
 
-// server is what the scout has learned about the X server.
-type server struct {
-	classes   [256]map[byte]class // of extensions' requests, by major and minor opcode
-	others    [256]class          // of those that are not in classes, and of core requests
-	bigReq    byte                // major opcode of BIG-REQUESTS; 0 where there is none
-	xkb       byte                // and of XKEYBOARD
-	colormaps map[uint32]bool     // default colormaps of TrueColor visuals
-}
-
-// newServer describes a server that gave these opcodes to extensions.
-func newServer(majors map[string]byte) *server {
-	s := &server{colormaps: make(map[uint32]bool)}
-	for major := 1; major < x11.FirstExtension; major++ {
-		s.others[major] = plain
-	}
-	s.others[listFontsWithInfo] = barrier // many replies
-	for _, major := range []byte{internAtom, getAtomName, x11.QueryExtension, x11.ListExtensions, allocColor, allocNamedColor, queryColors, lookupColor} {
-		s.others[major] = constant
-	}
-	for name, e := range extensions {
-		if major := majors[name]; major >= x11.FirstExtension {
-			s.addExtension(major, e)
-		}
-	}
-	s.bigReq, s.xkb = majors["BIG-REQUESTS"], majors[xkeyboard]
-	return s
-}
-
-func (s *server) addExtension(major byte, e extension) {
-	if s.others[major] = plain; e.barriers {
-		s.others[major] = barrier
-	}
-	s.classes[major] = make(map[byte]class)
-	for _, minor := range e.introductions {
-		s.classes[major][minor] = introduction
-	}
-	for _, minor := range e.constants {
-		s.classes[major][minor] = constant
-	}
-}
-
-// class returns a request's class, by its opcodes.
-func (s *server) class(r x11.Request) class {
-	if c, ok := s.classes[r.Major][r.Minor]; ok {
-		return c
-	}
-	return s.others[r.Major]
-}
-
 // constants holds the replies of one X server. It may be used from several goroutines.
 type constants struct {
 	server *server
 
 	mu      sync.Mutex
-	replies map[string][]byte
+	replies map[string][]byte // without errors, nor silent requests that may fail
+	names   map[uint32]string // of atoms
+	atoms   map[string]uint32 // by name
+	colours map[uint32]*colours
 	size    int
 }
 
 func newConstants(s *server) *constants {
-	return &constants{server: s, replies: make(map[string][]byte)}
+	return &constants{
+		server:  s,
+		replies: make(map[string][]byte),
+		names:   make(map[uint32]string),
+		atoms:   make(map[string]uint32),
+		colours: make(map[uint32]*colours),
+	}
 }
 
-// get returns the reply to a request, but for its sequence number; nil where it is not known.
+// get returns the reply to a constant request or introduction with a key, but for its
+// sequence number; nil where it is not known. For a silent one it is empty.
 func (c *constants) get(key string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replies[key]
+	if reply := c.replies[key]; reply != nil {
+		return reply
+	}
+	return c.derive(x11.Order(key[0]), []byte(key[1:]))
 }
 
-// put keeps a reply.
+// derive returns the reply to a request that follows from those to others; nil where none does.
+func (c *constants) derive(o x11.Order, request []byte) []byte {
+	switch request[0] {
+	case internAtom:
+		if atom := c.atoms[string(request[1:])]; atom != 0 {
+			return atomReply(o, atom)
+		}
+	case getAtomName:
+		if name := c.names[o.Uint32(request[4:])]; name != "" {
+			return atomNameReply(o, name)
+		}
+	case allocColor:
+		if colours := c.colours[o.Uint32(request[4:])]; colours != nil {
+			return colours.alloc(o, request)
+		}
+	case queryColors:
+		if colours := c.colours[o.Uint32(request[4:])]; colours != nil {
+			return colours.query(o, request)
+		}
+	}
+	return nil
+}
+
+// atomReply is the reply to InternAtom.
+func atomReply(o x11.Order, atom uint32) []byte {
+	reply := make([]byte, x11.AnswerHead)
+	reply[0] = x11.Reply
+	o.PutUint32(reply[8:], atom)
+	return reply
+}
+
+// atomNameReply is the reply to GetAtomName.
+func atomNameReply(o x11.Order, name string) []byte {
+	reply := make([]byte, x11.AnswerHead+x11.Pad(len(name)))
+	reply[0] = x11.Reply
+	o.PutUint32(reply[4:], uint32(x11.Pad(len(name))/4))
+	o.PutUint16(reply[8:], uint16(len(name)))
+	copy(reply[x11.AnswerHead:], name)
+	return reply
+}
+
+// put keeps a reply; of a silent request that went well, an empty one.
 func (c *constants) put(key string, reply []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	more := len(key) + len(reply)
-	if _, known := c.replies[key]; known || c.size+more > maxKeptAll {
+	o := x11.Order(key[0])
+	switch key[1] {
+	case internAtom:
+		c.putAtom(o.Uint32(reply[8:]), key[2:])
+		return
+	case getAtomName:
+		if n := int(o.Uint16(reply[8:])); n <= len(reply)-x11.AnswerHead {
+			c.putAtom(o.Uint32([]byte(key[5:])), string(reply[x11.AnswerHead:][:n]))
+		}
 		return
 	}
-	c.size += more
-	c.replies[key] = reply
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.replies[key]; !known && c.room(len(key)+len(reply)) {
+		c.replies[key] = reply
+	}
 }
 
-// key returns what a whole constant request or introduction is known by: its byte order and bytes; ""
-// where it is none after all.
+// room makes room for more bytes, as long as there is some.
+func (c *constants) room(more int) bool {
+	if c.size+more > maxKeptAll {
+		return false
+	}
+	c.size += more
+	return true
+}
+
+// putAtom keeps the name of an atom.
+func (c *constants) putAtom(atom uint32, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.atoms[name]; known || name == "" || atom == 0 || !c.room(2*len(name)) {
+		return
+	}
+	c.atoms[name], c.names[atom] = atom, name
+}
+
+func (c *constants) putColours(colormap uint32, colours *colours) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.colours[colormap] = colours
+}
+
+// sure reports whether a silent request, with its key if it has one, cannot fail. first says
+// that the program has said nothing like it before: a second one could take back what the first one asked for, and
+// events would have to tell which came before it.
+func (c *constants) sure(o x11.Order, r x11.Request, whole []byte, key string, first bool) bool {
+	switch {
+	case r.Major == grabServer || r.Major == ungrabServer:
+		return r.Size == 4
+	case r.Major == changeWindowAttributes:
+		return first && c.server.selects(o, whole)
+	}
+	return first && key != "" && c.get(key) != nil
+}
+
+// What ChangeWindowAttributes may ask for without failing: events that any number of
+// programs can have (section 9, CreateWindow; section 8, SETofEVENT).
+const (
+	eventMaskOnly   = 1 << 11
+	exclusiveEvents = 1<<2 | 1<<18 | 1<<20 // ButtonPress, ResizeRedirect, SubstructureRedirect
+	allEvents       = 1<<25 - 1
+)
+
+// selects reports whether a whole ChangeWindowAttributes asks for events of a root window,
+// and cannot fail.
+func (s *server) selects(o x11.Order, whole []byte) bool {
+	if len(whole) != 16 || !s.roots[o.Uint32(whole[4:])] || o.Uint32(whole[8:]) != eventMaskOnly {
+		return false
+	}
+	return o.Uint32(whole[12:])&(exclusiveEvents|^uint32(allEvents)) == 0
+}
+
+// key returns what a whole request is known by: its byte order and those of its bytes that
+// count; "" where nothing is known of such requests.
 func (s *server) key(o x11.Order, r x11.Request, whole []byte) string {
 	if r.Head != 4 {
 		return ""
 	}
+	switch s.class(r) {
+	case silent:
+		if !s.about(o, r, whole) {
+			return ""
+		}
+	case introduction:
+		whole = whole[:min(len(whole), r.Head+s.greetings[r.Major][r.Minor].counts)]
+	case constant:
+		return s.constantKey(o, r, whole)
+	default:
+		return ""
+	}
+	return string(o) + string(whole)
+}
+
+func (s *server) constantKey(o x11.Order, r x11.Request, whole []byte) string {
 	switch r.Major {
 	case internAtom, x11.QueryExtension:
 		name, ok := nameOf(o, whole)
@@ -187,8 +202,17 @@ func (s *server) key(o x11.Order, r x11.Request, whole []byte) string {
 		if len(whole) != 4 {
 			return ""
 		}
-	case allocColor, allocNamedColor, queryColors, lookupColor:
-		if len(whole) < 8 || !s.colormaps[o.Uint32(whole[4:])] {
+	case allocColor:
+		if len(whole) != 16 {
+			return ""
+		}
+		whole = whole[:14]
+		fallthrough
+	case allocNamedColor, queryColors, lookupColor:
+		if len(whole) < 8 {
+			return ""
+		}
+		if _, ok := s.colormaps[o.Uint32(whole[4:])]; !ok {
 			return ""
 		}
 	}

@@ -16,12 +16,13 @@ func fuzzConstants() *constants {
 	}
 	majors["BIG-REQUESTS"], majors[xkeyboard] = 200, 201
 	c := newConstants(newServer(majors))
-	c.server.colormaps[32] = true
+	c.server.colormaps, c.server.roots = map[uint32]visual{32: {0xff0000, 0xff00, 0xff}}, map[uint32]bool{7: true}
 	reply := make([]byte, x11.AnswerHead)
 	reply[0] = x11.Reply
-	for _, key := range []string{"l\x10ATOM", "B\x10ATOM", "l\xc8\x00\x01\x00", "l\xc9\x00\x02\x00\x01\x00\x00\x00"} {
+	for _, key := range []string{"l\xc8\x00\x01\x00", "l\xc9\x00\x02\x00\x01\x00\x00\x00"} {
 		c.put(key, reply)
 	}
+	c.putAtom(99, "ATOM")
 	return c
 }
 
@@ -108,7 +109,7 @@ func FuzzScout(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answers []byte) {
 		var out bytes.Buffer
 		explore(&out, bytes.NewReader(answers), []byte("cookie"))
-		trueColormaps(answers)
+		parseScreens(answers)
 	})
 }
 

@@ -46,5 +46,43 @@ var knownAtoms = []string{
 	"_QT_CLOSE_CONNECTION", "_QT_SCROLL_DONE", "_QT_INPUT_ENCODING", "_QT_SELECTION", "_QT_GET_TIMESTAMP", "CLIP_TEMPORARY",
 	"_COMPIZ_DECOR_PENDING", "_COMPIZ_DECOR_DELETE_PIXMAP", "_COMPIZ_DECOR_REQUEST", "RESOURCE_MANAGER", "WM_HINTS", "WM_NAME",
 	"WM_CLASS", "WM_CLIENT_MACHINE", "WM_NORMAL_HINTS", "WM_ICON_NAME", "WM_TRANSIENT_FOR", "XSETTINGS_S0",
-	"_XKB_RULES_NAMES", "Rel X", "Rel Y", "Rel Horiz Wheel", "Rel Vert Wheel", "Abs X", "Abs Y", "Abs MT Position X", "Abs MT Position Y",
+	"AT_SPI_BUS", "XFree86_DDC_EDID1_RAWDATA", "_WIN_SUPPORTING_WM_CHECK", "Custom Data", "Custom Init", "EDID", "FONT", "Hyper", "Meta", "Super", "libinput Tapping Enabled",
+	"_XKB_RULES_NAMES", "Rel X", "Rel Y", "Rel Horiz Wheel", "Rel Vert Wheel", "Abs X", "Abs Y", "Abs Pressure", "Abs Tilt X", "Abs Tilt Y", "Abs Wheel", "Abs MT Position X", "Abs MT Position Y",
+}
+
+// maxBodies is how many bodies a saying has at most.
+const maxBodies = 4
+
+// knownSayings are what Xlib and its like, xcb's users and toolkits say to extensions at a program's
+// start.
+var knownSayings = []saying{
+	{extension: bigRequests, bodies: []string{""}},
+	{extension: "Composite", bodies: []string{"\x00\x00\x00\x00\x04\x00\x00\x00"}},
+	{extension: "DAMAGE", bodies: []string{"\x01\x00\x00\x00\x01\x00\x00\x00"}},
+	{extension: "Generic Event Extension", bodies: []string{"\x01\x00\x00\x00"}},
+	{extension: "MIT-SCREEN-SAVER", bodies: []string{"\x01\x01\x00\x00", "\x01\x00\x00\x00"}},
+	{extension: "RANDR", bodies: []string{"\x01\x00\x00\x00\x06\x00\x00\x00", "\x01\x00\x00\x00\x05\x00\x00\x00",
+		"\x01\x00\x00\x00\x03\x00\x00\x00", "\x01\x00\x00\x00\x02\x00\x00\x00"}},
+	{extension: "RENDER", bodies: []string{"\x00\x00\x00\x00\x0b\x00\x00\x00", "\x00\x00\x00\x00\x08\x00\x00\x00"}},
+	{extension: "SHAPE", bodies: []string{""}},
+	{extension: "SYNC", bodies: []string{"\x03\x01\x00\x00", "\x03\x00\x00\x00"}},
+	{extension: "XC-MISC", bodies: []string{"\x01\x00\x01\x00"}},
+	{extension: "XFIXES", bodies: []string{"\x06\x00\x00\x00\x00\x00\x00\x00", "\x05\x00\x00\x00\x00\x00\x00\x00",
+		"\x06\x00\x00\x00\x01\x00\x00\x00", "\x04\x00\x00\x00\x00\x00\x00\x00"}},
+	{extension: "XINERAMA", bodies: []string{"", "\x01\x01\x00\x00"}},
+	{extension: "XInputExtension", minor: 1, bodies: []string{"\x0f\x00\x00\x00XInputExtension\x00"}},
+	{extension: "XInputExtension", minor: 47, bodies: []string{"\x02\x00\x04\x00", "\x02\x00\x02\x00", "\x02\x00\x00\x00", "\x02\x00\x03\x00"}},
+	{extension: "XTEST", bodies: []string{"\x02\x00\x02\x00"}},
+	{extension: xkeyboard, bodies: []string{"\x01\x00\x00\x00"}},
+
+	{extension: "GLX", minor: 7, bodies: []string{"\x01\x00\x00\x00\x04\x00\x00\x00", "\x01\x00\x00\x00\x03\x00\x00\x00"}},
+	{extension: "GLX", minor: 14, bodies: []string{"\x00\x00\x00\x00"}},
+	{extension: "GLX", minor: 18, bodies: []string{"\x00\x00\x00\x00"}},
+	{extension: "GLX", minor: 21, bodies: []string{"\x00\x00\x00\x00"}},
+	{extension: "GLX", minor: 19, bodies: []string{"\x00\x00\x00\x00\x01\x00\x00\x00", "\x00\x00\x00\x00\x02\x00\x00\x00",
+		"\x00\x00\x00\x00\x03\x00\x00\x00"}},
+
+	// What GTK wants to hear of.
+	{extension: xkeyboard, minor: 1, bodies: []string{"\x00\x01\x07\x00\x00\x00\x07\x00\xff\x00\xff\x00"}},
+	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0b\x00\x00\x00"}},
 }

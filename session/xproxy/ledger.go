@@ -25,6 +25,7 @@ type expected struct {
 	key      string
 	major    byte
 	given    []byte // the reply was given already: drop it, if it is this one
+	silent   bool   // there is no reply
 }
 
 // ledger knows which requests of a program the X server has dealt with, and so when one
@@ -39,7 +40,7 @@ type ledger struct {
 	accepted bool             // the server has accepted the connection
 	lost     bool             // it is not certain any more which request an answer is about: nothing is answered
 	selects  bool             // a request went by that may have brought on events
-	said     map[[2]byte]bool // introductions, by opcodes
+	said     map[[2]byte]bool // introductions and silent requests, by opcodes
 
 	sequence uint64 // of the last request
 	heard    uint64 // of the last answer or event
@@ -67,12 +68,12 @@ const (
 	drop                  // it is answered here, and NoOperation passes
 )
 
-// request notes a program's next request, of which constant requests and introductions are
-// whole, if they are short. It returns the reply where there is one to be given here.
+// request notes a program's next request, of which those that are more than plain are whole, if
+// they are short. It returns the reply where there is one to be given here.
 func (l *ledger) request(r x11.Request, whole []byte) (verdict, []byte) {
 	c := l.constants.server.class(r)
 	key := ""
-	if whole != nil && (c == constant || c == introduction) {
+	if whole != nil {
 		key = l.constants.server.key(l.order, r, whole)
 	}
 	quiet := l.quiet()
@@ -81,17 +82,21 @@ func (l *ledger) request(r x11.Request, whole []byte) (verdict, []byte) {
 		l.lost = true
 	}
 	defer l.note(r, c)
-	if c == introduction && l.repeats(r) {
+	first := l.first(r, c)
+	switch {
+	case c == silent && whole != nil && l.constants.sure(l.order, r, whole, key, first):
+		return pass, nil
+	case c == introduction && !first && !l.constants.server.greetings[r.Major][r.Minor].again:
 		key = "" // the server may say something else the second time
 	}
 	if key != "" && quiet && l.fits(r, c) {
-		if reply := l.constants.get(key); reply != nil && (c == constant || len(reply) == x11.AnswerHead) {
+		if reply := l.constants.get(key); c != silent && reply != nil && (c == constant || len(reply) == x11.AnswerHead) {
 			return l.give(c, key, reply)
 		}
 	}
 	l.heavy, l.single = l.sequence, c != barrier
 	if key != "" && !l.lost && len(l.expected) < maxExpected {
-		l.expected = append(l.expected, expected{sequence: l.sequence, key: key, major: r.Major})
+		l.expected = append(l.expected, expected{sequence: l.sequence, key: key, major: r.Major, silent: c == silent})
 	}
 	return pass, nil
 }
@@ -109,11 +114,18 @@ func (l *ledger) give(c class, key string, known []byte) (verdict, []byte) {
 	return answer, reply
 }
 
-// repeats notes an introduction, and reports whether it was there before.
-func (l *ledger) repeats(r x11.Request) bool {
-	before := l.said[[2]byte{r.Major, r.Minor}]
-	l.said[[2]byte{r.Major, r.Minor}] = true
-	return before
+// first notes an introduction or a silent request, and reports whether it is the program's first.
+func (l *ledger) first(r x11.Request, c class) bool {
+	if c != introduction && c != silent {
+		return false
+	}
+	opcodes := [2]byte{r.Major, r.Minor}
+	if r.Major < x11.FirstExtension {
+		opcodes[1] = 0 // not part of the opcode
+	}
+	before := l.said[opcodes]
+	l.said[opcodes] = true
+	return !before
 }
 
 // fits reports whether an event that comes after the answer may have been made before
@@ -127,7 +139,8 @@ func (l *ledger) fits(r x11.Request, c class) bool {
 func (l *ledger) note(r x11.Request, c class) {
 	switch {
 	case c == constant || c == introduction:
-	case r.Major == createGC || r.Major == getProperty || r.Major == getInputFocus || r.Major == x11.NoOperation:
+	case r.Major == createGC || r.Major == getProperty || r.Major == getInputFocus || r.Major == grabServer ||
+		r.Major == ungrabServer || r.Major == x11.NoOperation:
 	default:
 		l.selects = true
 	}
@@ -173,18 +186,22 @@ func (l *ledger) message(head []byte) (dropped bool, keep string, err error) {
 		return false, "", errSurprise
 	case e.given != nil:
 		return true, "", nil
-	case kind == x11.Reply && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
+	case kind == x11.Reply && !e.silent && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
 		keep = e.key
 	}
 	return false, keep, nil
 }
 
 // overdue drops what was expected before the answer that has come. A reply that was given
-// must have come itself by then.
+// must have come itself by then; a silent request has not failed.
 func (l *ledger) overdue(sequence uint64) error {
 	for len(l.expected) > 0 && l.expected[0].sequence < sequence {
-		if l.expected[0].given != nil {
+		e := l.expected[0]
+		if e.given != nil {
 			return errSurprise
+		}
+		if e.silent {
+			l.constants.put(e.key, []byte{})
 		}
 		l.expected = l.expected[1:]
 	}

@@ -74,6 +74,20 @@ func TestWhenAnswered(t *testing.T) {
 		{"after its reply", atom, s.message(x11.Reply, 0, 15), 0},
 		{"after a later event", atom, s.message(propertyNotify, 0, 16), 0}, // 17
 		{"after all", atom, s.message(x11.Reply, 0, 17), 32},
+		{"what cannot fail", s.request(grabServer, 5), nil, 0}, // 19
+		{"after it", atom, nil, 32},
+		{"what could have", append(s.request(grabServer, 0, uint32(0)), atom...), nil, 0}, // 21, 22
+		{"after its end", atom, s.message(x11.Error, x11.BadLength, 21), 0},
+		{"after the other's", atom, s.message(x11.Reply, 0, 22), 0},
+		{"after all again", atom, s.message(x11.Reply, 0, 24), 32}, // 25
+		{"events of the root", s.request(changeWindowAttributes, 0, uint32(7), uint32(eventMaskOnly), uint32(1<<22)), nil, 0},
+		{"after that", atom, nil, 32}, // 27
+		{"others instead", s.request(changeWindowAttributes, 0, uint32(7), uint32(eventMaskOnly), uint32(0)), nil, 0},
+		{"after those", atom, nil, 0}, // 29
+		{"after an answer", atom, s.message(x11.Reply, 0, 29), 32},
+		{"events of the keyboard", s.request(201, 1, coreKeyboard, 7, 0, 7, 255, 255), nil, 0}, // 31
+		{"when it is unknown", atom, nil, 0},
+		{"after the rest", atom, s.message(x11.Reply, 0, 32), 32},
 	}
 	for i, step := range steps {
 		if step.hear != nil {
@@ -83,6 +97,25 @@ func TestWhenAnswered(t *testing.T) {
 		}
 		if got := s.say(step.say); got != step.want {
 			t.Fatalf("%d, %s: %d bytes of answers, want %d", i+1, step.name, got, step.want)
+		}
+	}
+}
+
+// A silent request that went well for one program lets another go on, one that failed does not.
+func TestSilent(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		a, b := newScript(t), newScript(t)
+		b.p.ledger.constants = a.p.ledger.constants
+		selects := a.request(201, 1, coreKeyboard, 7, 0, 7, 255, 255)
+		focus, atom := a.request(getInputFocus, 0), a.request(internAtom, 0, 4, 0, "ATOM")
+		a.say(append(selects, focus...))
+		if fails {
+			a.hear(a.message(x11.Error, 2, 1))
+		}
+		a.hear(a.message(x11.Reply, 0, 2))
+		b.say(selects)
+		if got := b.say(atom); (got == 0) != fails {
+			t.Errorf("fails %t: %d bytes", fails, got)
 		}
 	}
 }

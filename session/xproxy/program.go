@@ -148,7 +148,7 @@ func (r *requests) edit(out, data []byte) (edited []byte, done int) {
 			}
 			whole = rest[:request.Size]
 		}
-		if request.Major == r.program.ledger.constants.server.bigReq && r.enables(request) {
+		if r.enables(request) {
 			r.big = true
 		}
 		if r.program.request(request, whole) == drop {
@@ -165,13 +165,12 @@ func (r *requests) edit(out, data []byte) (edited []byte, done int) {
 // enables reports whether a request of BIG-REQUESTS enables it: bad in any other form,
 // in which case the server does not.
 func (r *requests) enables(request x11.Request) bool {
-	return request.Major != 0 && request.Minor == x11.BigReqEnable && request.Size == 4
+	return request.Major != 0 && request.Major == r.program.ledger.constants.server.bigReq && request.Minor == x11.BigReqEnable && request.Size == 4
 }
 
 // wants reports whether the whole of a request has to be seen.
 func (p *program) wants(r x11.Request) bool {
-	c := p.ledger.constants.server.class(r)
-	return (c == constant || c == introduction) && r.Head == 4 && r.Size <= maxKey
+	return p.ledger.constants.server.class(r) >= silent && r.Head == 4 && r.Size <= maxKey
 }
 
 // request notes a request, and answers it if that can be.

@@ -9,10 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"goldm/internal/x11"
 	"goldm/internal/x11/xtest"
 )
+
+// programs is how many there are at a time.
+const programs = 6
 
 // TestSameView has programs say random things to an X server alone and to one like it
 // through the pair, and compares what they see, byte for byte. Several are there at a time;
@@ -29,22 +33,41 @@ func TestSameView(t *testing.T) {
 			}
 			majors := prepare(t, alone.Path(), alone.Cookie)
 			prepare(t, path, behind.Cookie)
-			const programs = 6
-			var sides [2][programs]*xclient
-			for i := range programs {
-				o := []x11.Order{x11.LittleEndian, x11.BigEndian}[i%3/2]
-				sides[0][i] = dial(t, alone.Path(), alone.Cookie, o)
-				sides[1][i] = dial(t, path, behind.Cookie, o)
-				if !bytes.Equal(sides[0][i].setup, sides[1][i].setup) {
-					t.Fatal("the setup differs: the rest would too")
-				}
-			}
+			order := func(i int) x11.Order { return []x11.Order{x11.LittleEndian, x11.BigEndian}[i%3/2] }
+			both := sides(t,
+				func(i int) *xclient { return dial(t, alone.Path(), alone.Cookie, order(i)) },
+				func(i int) *xclient { return dial(t, path, behind.Cookie, order(i)) })
 			var tasks sync.WaitGroup
 			for i := range programs {
-				tasks.Go(func() { compare(t, i, majors, sides[0][i], sides[1][i]) })
+				tasks.Go(func() { compare(t, i, majors, both[0][i], both[1][i]) })
 			}
 			tasks.Wait()
 		})
+	}
+}
+
+// sides connects programs to both sides. X servers give the lowest number that is free, so it
+// takes until rehearsals have ended for these to be the same. The rest of the setup is passed
+// as it is, with what Xvfb leaves between the fields.
+func sides(t *testing.T, alone, behind func(i int) *xclient) (both [2][programs]*xclient) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		same := true
+		for i := range programs {
+			both[0][i], both[1][i] = alone(i), behind(i)
+			a, b := both[0][i], both[1][i]
+			same = same && a.base() == b.base() && a.root() == b.root() && a.colormap() == b.colormap()
+		}
+		switch {
+		case same:
+			return both
+		case time.Now().After(deadline):
+			t.Fatal("the setup differs: the rest would too")
+		}
+		for i := range programs {
+			both[0][i].conn.Close()
+			both[1][i].conn.Close()
+		}
 	}
 }
 
@@ -71,6 +94,7 @@ var testAtoms = func() (names []string) {
 // returns extensions' opcodes.
 func prepare(t *testing.T, path string, cookie []byte) (majors map[string]byte) {
 	c := dial(t, path, cookie, x11.LittleEndian)
+	defer c.conn.Close()
 	for i, name := range testAtoms {
 		c.send(c.request(internAtom, 0, len(name), 0, name))
 		c.until(i + 1)
@@ -97,7 +121,7 @@ func compare(t *testing.T, i int, majors map[string]byte, alone, behind *xclient
 			name, request := talk.next()
 			names = append(names, name)
 			said = append(said, request...)
-			sequence++
+			sequence += talk.count(request)
 		}
 		last := talk.asks()
 		said = append(said, last...)
@@ -171,6 +195,15 @@ type talker struct {
 	majors  map[string]byte
 }
 
+// count returns how many requests there are.
+func (k *talker) count(requests []byte) (n int) {
+	for ; len(requests) > 0; n++ {
+		r, _ := x11.ParseRequest(k.c.order, requests, true)
+		requests = requests[max(r.Size, 4):]
+	}
+	return n
+}
+
 // extension returns an opcode that Xvfb gives, the same on both sides.
 func (k *talker) extension(name string) byte { return k.majors[name] }
 
@@ -189,7 +222,7 @@ func (k *talker) window() uint32 {
 }
 
 // atom returns one that is there, most times.
-func (k *talker) atom() uint32 { return uint32(k.r.IntN(72)) }
+func (k *talker) atom() uint32 { return uint32(k.r.IntN(400)) }
 
 func (k *talker) name() string {
 	switch k.r.IntN(4) {
@@ -253,7 +286,7 @@ func (k *talker) introduces() []byte {
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(27) {
+	switch r.IntN(31) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -286,12 +319,12 @@ func (k *talker) next() (name string, request []byte) {
 	case 11:
 		return "QueryTree", c.request(15, 0, k.window())
 	case 12:
-		return "AllocColor", c.request(allocColor, 0, c.colormap(), r.IntN(4)*20000, r.IntN(4)*20000, r.IntN(3), 0)
+		return "AllocColor", c.request(allocColor, 0, c.colormap(), r.IntN(1<<16), r.IntN(256)<<8, r.IntN(4)*21845, r.IntN(9))
 	case 13:
 		name := pick(r, []string{"red", "Navy Blue", "no such colour"})
 		return "AllocNamedColor", c.request(byte(allocNamedColor+7*r.IntN(2)), 0, c.colormap(), len(name), 0, name)
 	case 14:
-		return "QueryColors", c.request(queryColors, 0, c.colormap(), uint32(r.IntN(5)*4000), uint32(r.IntN(3)))
+		return "QueryColors", c.request(queryColors, 0, c.colormap(), uint32(r.IntN(1<<24+9)), uint32(r.IntN(3)))
 	case 15:
 		return "wrong colormap", c.request(allocColor, 0, c.colormap()+1, 1, 2, 3, 0)
 	case 16:
@@ -317,6 +350,16 @@ func (k *talker) next() (name string, request []byte) {
 		return "GetKeyboardMapping", c.request(101, 0, byte(8), byte(200), 0)
 	case 23:
 		return "QueryPictFormats", c.request(k.extension("RENDER"), 1)
+	case 27:
+		return "grab", append(c.request(grabServer, byte(r.IntN(2))), c.request(ungrabServer, 0)...)
+	case 28:
+		const propertyChange = 1 << 22
+		mask := pick(r, []uint32{propertyChange, propertyChange, 0, 1 << 25})
+		return "select on the root", c.request(changeWindowAttributes, 9, c.root(), uint32(eventMaskOnly), mask)
+	case 29:
+		return "RANDR SelectInput", c.request(k.extension("RANDR"), 4, pick(r, []uint32{c.root(), c.root(), 5}), 11, 0)
+	case 30:
+		return "XKEYBOARD SelectEvents", c.request(k.extension(xkeyboard), 1, pick(r, []int{coreKeyboard, 3, 99}), 7, 0, 7, 255, 255)
 	case 24:
 		return "unknown", c.request(byte(120+r.IntN(7)), 0, uint32(5))
 	case 25:
