@@ -19,6 +19,10 @@ import (
 // patience ends tests that would hang.
 const patience = time.Minute
 
+func testLog(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // startPair shows a display at the socket that it returns.
 func startPair(t testing.TB, offer Offer, serve func(context.Context, io.ReadWriteCloser)) string {
 	t.Helper()
@@ -27,12 +31,18 @@ func startPair(t testing.TB, offer Offer, serve func(context.Context, io.ReadWri
 	if err != nil {
 		t.Fatal(err)
 	}
+	joinPair(t, listener, offer, serve)
+	return path
+}
+
+// joinPair shows a display at a listener.
+func joinPair(t testing.TB, listener net.Listener, offer Offer, serve func(context.Context, io.ReadWriteCloser)) {
+	t.Helper()
 	farSide, nearSide := socketPair(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var halves sync.WaitGroup
 	halves.Go(func() {
-		if err := Far(ctx, farSide, FarConfig{Listener: listener, Offer: offer, Log: log}); err != nil {
+		if err := Far(ctx, farSide, FarConfig{Listener: listener, Offer: offer, Log: testLog(t)}); err != nil {
 			t.Errorf("far half: %v", err)
 		}
 	})
@@ -45,7 +55,6 @@ func startPair(t testing.TB, offer Offer, serve func(context.Context, io.ReadWri
 		cancel()
 		halves.Wait()
 	})
-	return path
 }
 
 func socketPair(t testing.TB) (net.Conn, net.Conn) {
@@ -93,6 +102,7 @@ type xclient struct {
 	order x11.Order
 	conn  net.Conn
 	setup []byte
+	asked int // requests, where ask counts them
 }
 
 func dial(t testing.TB, path string, cookie []byte, o x11.Order) *xclient {
