@@ -21,8 +21,8 @@ import (
 const counterDisplay = 99
 
 // runCount runs a program with a display of its own that passes everything on
-// to $DISPLAY, and counts how often the program waited for an answer before it
-// mapped a window.
+// to $DISPLAY, and writes down how often, and for what, the program waited for
+// an answer before it mapped a window.
 func runCount(ctx context.Context, args []string) error {
 	if len(args) < 3 {
 		return errors.New("usage: count FILE AT-LEAST COMMAND…")
@@ -50,7 +50,7 @@ func runCount(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := &counter{target: target, least: least, file: args[0]}
+	c := &counter{target: target, least: least, file: args[0], lexicon: newLexicon()}
 	go c.serve(ctx, listener)
 	command := exec.CommandContext(ctx, args[2], args[3:]...)
 	command.Env = append(os.Environ(), fmt.Sprintf("DISPLAY=localhost:%d", counterDisplay))
@@ -60,13 +60,15 @@ func runCount(ctx context.Context, args []string) error {
 
 // counter counts the waits of all of a program's connections.
 type counter struct {
-	target *sessionx11.Display
-	least  time.Duration // what a wait takes at least, to be one for the link
-	file   string
+	target  *sessionx11.Display
+	least   time.Duration // what a wait takes at least, to be one for the link
+	file    string
+	lexicon *lexicon
 
-	mu     sync.Mutex
-	waits  int
-	mapped bool
+	mu            sync.Mutex
+	conversations int
+	waits         []wait
+	mapped        bool
 }
 
 func (c *counter) serve(ctx context.Context, listener net.Listener) {
@@ -111,8 +113,8 @@ func (c *counter) carry(ctx context.Context, client net.Conn) error {
 	if _, err := client.Write(append(head, rest...)); err != nil {
 		return err
 	}
-	c.waited(time.Since(begin))
-	x := &exchange{counter: c, order: setup.Order}
+	x := &exchange{counter: c, order: setup.Order, number: c.conversation()}
+	c.waited(wait{conversation: x.number, took: time.Since(begin), request: "setup"})
 	go func() {
 		x.requests(client, server)
 		server.(interface{ CloseWrite() error }).CloseWrite()
@@ -120,12 +122,20 @@ func (c *counter) carry(ctx context.Context, client net.Conn) error {
 	return x.answers(server, client)
 }
 
-// waited counts a wait before the first window.
-func (c *counter) waited(d time.Duration) {
+// conversation is the number of the next one.
+func (c *counter) conversation() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d >= c.least && !c.mapped {
-		c.waits++
+	c.conversations++
+	return c.conversations
+}
+
+// waited counts a wait before the first window.
+func (c *counter) waited(w wait) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.took >= c.least && !c.mapped {
+		c.waits = append(c.waits, w)
 	}
 }
 
@@ -137,7 +147,7 @@ func (c *counter) windowMapped() {
 		return
 	}
 	c.mapped = true
-	if err := os.WriteFile(c.file, []byte(strconv.Itoa(c.waits)), 0o644); err != nil {
+	if err := os.WriteFile(c.file, appendWaits(nil, c.waits), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "counter:", err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,10 +14,21 @@ import (
 type exchange struct {
 	counter *counter
 	order   x11.Order
+	number  int // of the conversation, from 1
 
 	mu       sync.Mutex
-	last     uint16    // the last request's sequence number
+	last     int       // the last request's sequence number, which does not wrap here
 	lastSent time.Time // when the last request was passed on
+	subject  string    // what it asks for
+	sent     []string  // requests since the last wait
+	named    []named   // questions whose answers tell what something is called
+}
+
+// named is a question that says a name.
+type named struct {
+	sequence uint16
+	major    byte
+	name     string
 }
 
 const mapWindow = 8 // its opcode
@@ -39,16 +51,30 @@ func (x *exchange) requests(from io.Reader, to io.Writer) {
 		if !ok || r.Size < 4 {
 			return
 		}
-		x.mu.Lock() // before the answer can come
-		x.last++
-		x.lastSent = time.Now()
-		x.mu.Unlock()
+		whole, err := in.Peek(int(min(r.Size, maxSaid)))
+		if err != nil {
+			return
+		}
+		x.note(r, whole) // before the answer can come
 		if r.Major == mapWindow {
 			x.counter.windowMapped()
 		}
 		if _, err := io.CopyN(to, in, r.Size); err != nil {
 			return
 		}
+	}
+}
+
+// note notes that a request is sent, whose beginning there is.
+func (x *exchange) note(r x11.Request, whole []byte) {
+	subject, name := x.counter.lexicon.subject(x.order, r, whole), x.counter.lexicon.name(r)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last++
+	x.lastSent, x.subject = time.Now(), subject
+	x.sent = append(x.sent, name)
+	if r.Major == internAtom || r.Major == x11.QueryExtension {
+		x.named = append(x.named, named{uint16(x.last), r.Major, subject})
 	}
 }
 
@@ -61,17 +87,34 @@ func (x *exchange) answers(from io.Reader, to io.Writer) error {
 		if err != nil {
 			return err
 		}
-		kind, sequence := x11.Kind(head), x11.Sequence(x.order, head)
-		if kind == x11.Reply || kind == x11.Error {
-			x.mu.Lock()
-			last, since := sequence == x.last, time.Since(x.lastSent)
-			x.mu.Unlock()
-			if last {
-				x.counter.waited(since)
-			}
+		if kind := x11.Kind(head); kind == x11.Reply || kind == x11.Error {
+			x.answered(head)
 		}
 		if _, err := io.CopyN(to, in, x11.AnswerSize(x.order, head)); err != nil {
 			return err
 		}
 	}
+}
+
+// answered notes a reply or an error, by its head.
+func (x *exchange) answered(head []byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	sequence := x11.Sequence(x.order, head)
+	at := slices.IndexFunc(x.named, func(n named) bool { return n.sequence == sequence })
+	if at >= 0 {
+		if n := x.named[at]; x11.Kind(head) == x11.Reply {
+			x.counter.lexicon.learn(x.order, n.major, n.name, head)
+		}
+		x.named = x.named[at+1:] // answers come in order
+	}
+	if sequence != uint16(x.last) || len(x.sent) == 0 {
+		return
+	}
+	before, request := x.sent[:len(x.sent)-1], x.sent[len(x.sent)-1]
+	x.counter.waited(wait{
+		conversation: x.number, sequence: x.last, took: time.Since(x.lastSent),
+		request: request, subject: x.subject, behind: before,
+	})
+	x.sent = nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestCounter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	c := &counter{target: target, file: filepath.Join(t.TempDir(), "count")}
+	c := &counter{target: target, file: filepath.Join(t.TempDir(), "count"), lexicon: newLexicon()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go c.serve(ctx, listener)
@@ -49,6 +50,9 @@ func TestCounter(t *testing.T) {
 		if err := x.RoundTrip(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := x.Keyboard(); err != nil { // asks for XTEST
+		t.Fatal(err)
 	}
 	// Two questions at once are one wait, unless the first answer overtakes the second question.
 	for range 2 {
@@ -75,12 +79,20 @@ func TestCounter(t *testing.T) {
 	if err := x.RoundTrip(); err != nil { // after the window
 		t.Fatal(err)
 	}
-	count, err := os.ReadFile(c.file)
+	text, err := os.ReadFile(c.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(count); got != "5" && got != "6" { // the setup, three, and one or two
-		t.Errorf("counted %s waits", got)
+	waits, err := parseWaits(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(waits); n != 6 && n != 7 { // the setup, four, and one or two
+		t.Errorf("counted %d waits: %s", n, text)
+	}
+	got := fmt.Sprintf("%s; %s, %d after %q", waits[0].what(), waits[4].what(), waits[4].sequence, waits[4].behind)
+	if want := `setup; QueryExtension XTEST, 4 after []`; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -83,35 +83,40 @@ func (l *lab) addUsers(ctx context.Context) error {
 	}
 	write := l.Server.Command(ctx, serverUser, "sh", "-c", "mkdir -m 700 -p .ssh && cat > .ssh/authorized_keys")
 	write.Stdin = bytes.NewReader(key)
-	if err := write.Run(); err != nil {
-		return err
-	}
-	// Without a cookie ours shows no display directly.
-	_, err = l.asClient(ctx, "xauth", "-q", "add", display, ".", "00112233445566778899aabbccddeeff").Output()
-	return err
+	return write.Run()
 }
 
 const password = "a long password"
 
 // startDisplay starts the client's X server, and manages its windows.
 func (l *lab) startDisplay(ctx context.Context) error {
-	// Without access control, since the competition has no cookie: nothing but
-	// the two machines is on their network.
-	x := l.asClient(ctx, "Xvfb", display, "-screen", "0", "1280x800x24", "-noreset", "-listen", "tcp", "-ac")
-	if err := x.Start(); err != nil {
+	if _, err := l.startX(ctx, display); err != nil {
 		return err
 	}
-	socket := "/tmp/.X11-unix/X" + strings.TrimPrefix(display, ":")
-	if err := until(ctx, "the client's display is up", func() bool { _, err := l.Client.Stat(socket); return err == nil }); err != nil {
-		return err
-	}
-	conn, err := l.Client.Dial(ctx, "unix", socket)
+	conn, err := l.Client.Dial(ctx, "unix", socketOf(display))
 	if err != nil {
 		return err
 	}
 	l.screen, err = manage(conn)
 	return err
 }
+
+// startX starts an X server on the client, and returns when it is up.
+func (l *lab) startX(ctx context.Context, name string) (*testbed.Cmd, error) {
+	// Without a cookie ours shows no display directly.
+	if _, err := l.asClient(ctx, "xauth", "-q", "add", name, ".", "00112233445566778899aabbccddeeff").Output(); err != nil {
+		return nil, err
+	}
+	// Without access control, since the competition has no cookie: nothing but
+	// the two machines is on their network.
+	x := l.asClient(ctx, "Xvfb", name, "-screen", "0", "1280x800x24", "-noreset", "-listen", "tcp", "-ac")
+	if err := x.Start(); err != nil {
+		return nil, err
+	}
+	return x, until(ctx, name+" is up", func() bool { _, err := l.Client.Stat(socketOf(name)); return err == nil })
+}
+
+func socketOf(display string) string { return "/tmp/.X11-unix/X" + strings.TrimPrefix(display, ":") }
 
 func (l *lab) startServer(ctx context.Context) error {
 	if _, err := l.Server.StartSSHD(ctx, testbed.SSHDOptions{}); err != nil {

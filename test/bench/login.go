@@ -21,7 +21,7 @@ func (l *lab) measureLogin(ctx context.Context) (string, error) {
 		title: "Milliseconds to a session's first window: by key from the command, by ldm-session; by password from the answer to ldm's question, or " +
 			"from the command of ssh, which asks no person. OpenSSH runs the program alone, ldm a session with the agent and Xsession. The median, " +
 			"the least and the most of " + strconv.Itoa(l.runs) + ".",
-		head: []string{"ms", ssh, "ldm-session, ldm", against},
+		head: []string{"ms", ssh, "ldm-session, ldm", comparison{ours, ssh}.String()},
 	}
 	s, err := l.startSeat(ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func (l *lab) measureLogin(ctx context.Context) (string, error) {
 				once func(context.Context) (time.Duration, error)
 			}{
 				{ssh + byKey, l.timed("ssh", "-Y", target, self+" window")},
-				{ours + byKey, l.timed("ldm-session", "--no-sound", target, "--", self+" window")},
+				{ours + byKey, l.timed("ldm-session", "--no-sound", "--x11", "forwarded", target, "--", self+" window")},
 				{ssh + byPassword, l.sshByPassword},
 				{ours + byPassword, s.loginOnce},
 			} {

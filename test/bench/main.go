@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	flags := cli.NewFlags("goldm-bench", "", "Measure remote sessions, and print a table for each question.")
-	bench := flags.String("bench", "", "answer these `QUESTIONS`, with commas between: "+strings.Join(questionNames(), ", ")+"; empty for all")
+	bench := flags.String("bench", "", "answer these `QUESTIONS`, with commas between: "+strings.Join(questionNames(), ", ")+"; empty for all but waits")
 	rtt := flags.String("rtt", "", "round-trip `TIMES` of the link, such as 0.3ms,50ms; empty for what suits the question")
 	mbit := flags.String("mbit", "", "`RATES` of the link in Mbit/s; empty for 1000 under 1 ms, else 100")
 	apps := flags.String("apps", "", "`APPLICATIONS` to start, of "+strings.Join(appNames(), ", ")+"; empty for all")
@@ -49,8 +49,8 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	o := options{runs: *runs, bin: filepath.Dir(self)}
-	if o.questions, err = choose(*bench, questionNames()); err == nil {
-		o.apps, err = choose(*apps, appNames())
+	if o.questions, err = choose(*bench, questionNames(), order); err == nil {
+		o.apps, err = choose(*apps, appNames(), appNames())
 	}
 	if err == nil {
 		o.links, err = parseLinks(*rtt, *mbit)
@@ -85,10 +85,10 @@ func answer(ctx context.Context, o options, document string) error {
 	return nil
 }
 
-// choose reads a list of names with commas between; empty for all.
-func choose(list string, known []string) ([]string, error) {
+// choose reads a list of names with commas between; empty for the usual ones.
+func choose(list string, known, usual []string) ([]string, error) {
 	if list == "" {
-		return known, nil
+		return usual, nil
 	}
 	chosen := strings.Split(list, ",")
 	for _, name := range chosen {

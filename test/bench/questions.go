@@ -14,6 +14,7 @@ var questions = map[string]func(*lab, context.Context) (string, error){
 	"login":      (*lab).measureLogin,
 	"memory":     (*lab).measureMemory,
 	"sound":      (*lab).measureSound,
+	"waits":      (*lab).listWaits,
 }
 
 var titles = map[string]string{
@@ -24,12 +25,16 @@ var titles = map[string]string{
 	"login":      "Login",
 	"memory":     "Memory",
 	"sound":      "Sound",
+	"waits":      "What a start waits for",
 }
 
 // order is that of the document.
 var order = []string{"start", "rtt", "throughput", "typing", "login", "memory", "sound"}
 
-func questionNames() []string { return slices.Clone(order) }
+// onDemand are answered only for who asks: their place is not in the document.
+var onDemand = []string{"waits"}
+
+func questionNames() []string { return slices.Concat(order, onDemand) }
 
 // roles are what this program does on the machines.
 var roles = map[string]func(context.Context, []string) error{

@@ -26,8 +26,8 @@ func (l *lab) measureRoundTrips(ctx context.Context) (string, error) {
 				}
 			}
 		}
-		t.fillHead(ways, against, ofTCP)
-		t.add(append(cells(s.String(), took, ways), ratios(took)...)...)
+		t.fillHead(ways, faster...)
+		t.add(append(cells(s.String(), took, ways), ratios(took, faster)...)...)
 		return nil
 	})
 	return t.String(), err
@@ -64,19 +64,24 @@ func (w *way) measure(ctx context.Context, command string) (float64, error) {
 }
 
 // fillHead names the columns, once.
-func (t *table) fillHead(ways []*way, ratios ...string) {
+func (t *table) fillHead(ways []*way, ratios ...comparison) {
 	if len(t.head) > 1 {
 		return
 	}
 	for _, w := range ways {
 		t.head = append(t.head, w.name)
 	}
-	t.head = append(t.head, ratios...)
+	for _, c := range ratios {
+		t.head = append(t.head, c.String())
+	}
 }
 
-// ratios are those that have a target, at a row's end.
-func ratios(took map[string]sample) []string {
-	return []string{ratio(took[ours], took[ssh]), ratio(took[direct], took[tcp])}
+// ratios are those at a row's end.
+func ratios(took map[string]sample, all []comparison) (cells []string) {
+	for _, c := range all {
+		cells = append(cells, ratio(took[c.our], took[c.their]))
+	}
+	return cells
 }
 
 // cells are a row of what the ways took.

@@ -62,7 +62,7 @@ func (l *lab) measureSound(ctx context.Context) (string, error) {
 			strconv.Itoa(l.runs) + ".",
 		head: []string{"ms"},
 	}
-	const against = ours + " : ssh -R"
+	against := comparison{ours, "ssh -R"}
 	for _, s := range l.or(300*time.Microsecond, 20*time.Millisecond, 50*time.Millisecond) {
 		if err := l.shape(s); err != nil {
 			return "", err

@@ -39,8 +39,8 @@ func (l *lab) measureStart(ctx context.Context) (string, error) {
 func (l *lab) startOver(ctx context.Context, s setting, ways []*way) (string, error) {
 	times := table{title: "First window, " + s.String(), head: []string{"ms"}}
 	counts := table{title: "Waits and kilobytes, " + s.String(), head: []string{"waits, kB"}}
-	times.fillHead(ways, against, ofTCP)
-	counts.fillHead(ways)
+	times.fillHead(ways, faster...)
+	counts.fillHead(ways, smaller...)
 	for _, a := range apps {
 		if !contains(l.apps, a.name) {
 			continue
@@ -53,8 +53,8 @@ func (l *lab) startOver(ctx context.Context, s setting, ways []*way) (string, er
 		for _, w := range ways {
 			row, countRow = append(row, took[w.name].cell()), append(countRow, counted[w.name].String())
 		}
-		times.add(append(row, ratios(took)...)...)
-		counts.add(countRow...)
+		times.add(append(row, ratios(took, faster)...)...)
+		counts.add(append(countRow, ratios(kilobytes(counted), smaller)...)...)
 	}
 	return times.String() + counts.String(), nil
 }
@@ -74,6 +74,15 @@ func (c count) String() string {
 	return fmt.Sprintf("%d, %s", c.waits, kilobytes)
 }
 
+// kilobytes are of each way what there is to compare with others'.
+func kilobytes(counted map[string]count) map[string]sample {
+	kB := make(map[string]sample)
+	for name, c := range counted {
+		kB[name] = sample{float64(c.bytes) / 1000}
+	}
+	return kB
+}
+
 // startApp starts an application by all ways in turns, the first time with a
 // counter before the display and without a clock.
 func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[string]sample, map[string]count, error) {
@@ -82,7 +91,7 @@ func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[
 		for _, w := range alive(ways) {
 			command := a.command
 			if run == 0 && w.name != local {
-				command = fmt.Sprintf("%s count %s %v %s", self, countFile, s.rtt/2, a.command)
+				command = countedCommand(a, s)
 			}
 			time, bytes, err := l.startOnce(ctx, w, a.before, command)
 			if err := w.failed(err); err != nil {
@@ -103,23 +112,33 @@ func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[
 	return took, counted, nil
 }
 
+// countedCommand starts an application with the counter before its display.
+func countedCommand(a app, s setting) string {
+	return fmt.Sprintf("%s count %s %v %s", self, countFile, s.rtt/2, a.command)
+}
+
 // counted is what the first run by a way gave.
 func (l *lab) counted(w *way, bytes int64) (c count, err error) {
 	c = count{bytes: bytes, counts: w.name != local}
 	if c.counts {
-		c.waits, err = l.readWaits()
+		var waits []wait
+		waits, err = l.readWaits()
+		c.waits = len(waits)
 	}
 	return c, err
 }
 
-// readWaits returns what the counter counted before the first window.
-func (l *lab) readWaits() (int, error) {
+// readWaits returns what the counter wrote down before the first window.
+func (l *lab) readWaits() ([]wait, error) {
 	text, err := l.Server.ReadFile(countFile)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return strconv.Atoi(strings.TrimSpace(string(text)))
+	return parseWaits(string(text))
 }
+
+// endSession ends all processes of a program that is the first of a session of its own.
+const endSession = "kill -TERM -$pid; sleep 0.3; kill -KILL -$pid 2>/dev/null; wait $pid 2>/dev/null"
 
 // startOnce starts an application and ends it again.
 func (l *lab) startOnce(ctx context.Context, w *way, before, command string) (took time.Duration, bytes int64, err error) {
@@ -141,8 +160,7 @@ func (l *lab) startOnce(ctx context.Context, w *way, before, command string) (to
 	}
 	l.quiet(ctx)
 	bytes = l.bytes() - bytesBefore
-	// All of its processes: it is the first of a session of its own.
-	if _, err := w.shell.run(ctx, "kill -TERM -$pid; sleep 0.3; kill -KILL -$pid 2>/dev/null; wait $pid 2>/dev/null"); err != nil {
+	if _, err := w.shell.run(ctx, endSession); err != nil {
 		return 0, 0, err
 	}
 	return at.Sub(begin), bytes, l.screen.empty(ctx)

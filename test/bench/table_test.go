@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"goldm/internal/x11"
 )
 
 func TestTable(t *testing.T) {
@@ -82,5 +84,42 @@ func TestParseLinks(t *testing.T) {
 		if got, err := parseLinks(bad[0], bad[1]); err == nil {
 			t.Errorf("%q gives %v", bad, got)
 		}
+	}
+}
+
+func TestWaits(t *testing.T) {
+	want := []wait{
+		{conversation: 1, took: 50 * time.Millisecond, request: "setup"},
+		{conversation: 2, sequence: 70_000, took: time.Second, request: "InternAtom", subject: "a b", behind: []string{"CreateGC", "CreateGC", "MapWindow"}},
+	}
+	got, err := parseWaits(string(appendWaits(nil, want)))
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(wait{})); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+	if got, want := inShort(want[1].behind), "CreateGC ×2, MapWindow"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for _, bad := range []string{"", "1\n", "0\nx\n", "1\na\t1\t1\t\t\t\n"} {
+		if got, err := parseWaits(bad); err == nil {
+			t.Errorf("%q gives %v", bad, got)
+		}
+	}
+}
+
+func TestOpcodes(t *testing.T) {
+	l := newLexicon()
+	for name, opcode := range map[string]byte{"GetModifierMapping": 119, "NoOperation": 127, "QueryExtension": 98, "PutImage": 72} {
+		if got := l.name(x11.Request{Major: opcode}); got != name {
+			t.Errorf("opcode %d is %s, want %s", opcode, got, name)
+		}
+	}
+	if got := l.atom(68); got != "WM_TRANSIENT_FOR" {
+		t.Errorf("atom 68 is %s", got)
+	}
+	reply := make([]byte, x11.AnswerHead)
+	reply[8], reply[9] = 1, 140
+	l.learn(x11.LittleEndian, x11.QueryExtension, "XInputExtension", reply)
+	if got := l.name(x11.Request{Major: 140, Minor: 61}); got != "XInputExtension XIBarrierReleasePointer" {
+		t.Error(got)
 	}
 }

@@ -29,38 +29,61 @@ func (l *lab) measureThroughput(ctx context.Context) (string, error) {
 	err := l.overLinks(ctx, l.or(300*time.Microsecond, 20*time.Millisecond), nil, func(s setting, ways []*way) error {
 		speed := table{title: "Pixels, " + s.String(), head: []string{"MB/s"}}
 		costs := table{title: "Link and processors, " + s.String(), head: []string{"kB, CPU ms per MB"}}
-		speed.fillHead(ways, against, ofTCP)
-		costs.fillHead(ways)
+		speed.fillHead(ways, faster...)
+		costs.fillHead(ways, smaller...)
 		for _, d := range drawings {
 			frames := min(max(d.frames*s.mbit/1000, d.frames/20), 2*d.frames)
-			megabytes := float64(4*drawWidth*kinds[d.kind].rows*frames) / 1e6 // that the program hands over
-			rate, cost := make(map[string]sample), []string{d.name}
-			bytes, cpu := make(map[string]sample), make(map[string]sample)
-			for range l.runs {
-				for _, w := range alive(ways) {
-					b, c := l.bytes(), l.cpu()
-					seconds, err := w.measure(ctx, self+" draw "+d.kind+" "+strconv.Itoa(frames))
-					if err := w.failed(err); err != nil {
-						return err
-					}
-					if w.dead {
-						continue
-					}
-					rate[w.name] = append(rate[w.name], megabytes/seconds)
-					bytes[w.name] = append(bytes[w.name], float64(l.bytes()-b)/1000/megabytes)
-					cpu[w.name] = append(cpu[w.name], (l.cpu()-c).Seconds()*1000/megabytes)
-				}
+			of, err := l.draw(ctx, ways, d.kind, frames)
+			if err != nil {
+				return err
 			}
-			for _, w := range ways {
-				cost = append(cost, digits(bytes[w.name].median())+", "+digits(cpu[w.name].median()))
-			}
-			speed.add(append(cells(d.name, rate, ways), ratios(rate)...)...)
-			costs.add(cost...)
+			speed.add(append(cells(d.name, of.rate, ways), ratios(of.rate, faster)...)...)
+			costs.add(append([]string{d.name}, of.costs(ways)...)...)
 		}
 		text.WriteString(speed.String() + costs.String())
 		return nil
 	})
 	return text.String(), err
+}
+
+// drawn is what drawing gave by each way.
+type drawn struct {
+	rate       map[string]sample // MB a second
+	bytes, cpu map[string]sample // kB and ms, per MB
+}
+
+// draw draws so many frames by all ways in turns.
+func (l *lab) draw(ctx context.Context, ways []*way, kind string, frames int) (drawn, error) {
+	megabytes := float64(4*drawWidth*kinds[kind].rows*frames) / 1e6 // that the program hands over
+	of := drawn{make(map[string]sample), make(map[string]sample), make(map[string]sample)}
+	for range l.runs {
+		for _, w := range alive(ways) {
+			b, c := l.bytes(), l.cpu()
+			seconds, err := w.measure(ctx, self+" draw "+kind+" "+strconv.Itoa(frames))
+			if err := w.failed(err); err != nil {
+				return of, err
+			}
+			if w.dead {
+				continue
+			}
+			of.rate[w.name] = append(of.rate[w.name], megabytes/seconds)
+			of.bytes[w.name] = append(of.bytes[w.name], float64(l.bytes()-b)/1000/megabytes)
+			of.cpu[w.name] = append(of.cpu[w.name], (l.cpu()-c).Seconds()*1000/megabytes)
+		}
+	}
+	return of, nil
+}
+
+// costs are the cells of bytes and processor time, with their ratios.
+func (of drawn) costs(ways []*way) (row []string) {
+	for _, w := range ways {
+		row = append(row, digits(of.bytes[w.name].median())+", "+digits(of.cpu[w.name].median()))
+	}
+	kB, ms := ratios(of.bytes, smaller), ratios(of.cpu, smaller)
+	for i := range smaller {
+		row = append(row, kB[i]+", "+ms[i])
+	}
+	return row
 }
 
 // cpu is the CPU time so far of the processes that the ways consist of.

@@ -22,7 +22,7 @@ type way struct {
 // failed takes a failure of a competitor for its answer, and says so; one of
 // ours, or of everybody's ground, ends the measurement.
 func (w *way) failed(err error) error {
-	if err == nil || w.name == ours || w.name == direct || w.name == local {
+	if err == nil || contains([]string{ours, direct, accelerated, local}, w.name) {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%s: %s is left out from here on: %v\n", self, w.name, err)
@@ -37,15 +37,25 @@ func alive(ways []*way) []*way {
 
 // The names of the ways, as in the tables.
 const (
-	local   = "local"
-	tcp     = "TCP"
-	ssh     = "ssh -Y"
-	sshC    = "ssh -YC"
-	nx      = "nxagent"
-	ours    = "goldm"
-	direct  = "goldm direct"
-	against = ours + " : " + ssh // a ratio that has a target
-	ofTCP   = direct + " : " + tcp
+	local  = "local"
+	tcp    = "TCP"
+	ssh    = "ssh -Y"
+	sshC   = "ssh -YC"
+	nx     = "nxagent"
+	ours   = "goldm"
+	direct = "goldm direct"
+
+	accelerated = "accelerated"
+)
+
+// comparison is a ratio of two ways that has a target.
+type comparison struct{ our, their string }
+
+func (c comparison) String() string { return c.our + " : " + c.their }
+
+var (
+	faster  = []comparison{{ours, ssh}, {direct, tcp}, {accelerated, ssh}} // of times and rates
+	smaller = []comparison{{accelerated, sshC}}                            // of bytes and processor time
 )
 
 // openings open each way, in the order of the tables.
@@ -63,18 +73,19 @@ var openings = []struct {
 	}},
 	{nx, (*lab).openNX},
 	{ours, func(l *lab, ctx context.Context) (*way, error) {
-		return l.wayOf(ctx, "ldm-session", "--no-sound", target, "--", remoteShell)
+		return l.wayOf(ctx, "ldm-session", "--no-sound", "--x11", "forwarded", target, "--", remoteShell)
 	}},
 	{direct, func(l *lab, ctx context.Context) (*way, error) {
 		return l.wayOf(ctx, "ldm-session", "--no-sound", "--x11", "direct", target, "--", remoteShell)
 	}},
+	{accelerated, (*lab).openAccelerated},
 }
 
 // remoteShell is a shell with a session bus, as programs of a desktop have one.
 const remoteShell = "exec dbus-run-session -- sh"
 
 // transports are the programs that the ways consist of.
-var transports = []string{"ssh", "sshd", "sshd-session", "nxproxy", "nxagent", "ldm-session"}
+var transports = []string{"ssh", "sshd", "sshd-session", "nxproxy", "nxagent", "ldm-session", "ltsp-server-agent"}
 
 func (l *lab) wayOf(ctx context.Context, argv ...string) (*way, error) {
 	s, err := newShell(l.asClient(ctx, argv...))
@@ -82,6 +93,22 @@ func (l *lab) wayOf(ctx context.Context, argv ...string) (*way, error) {
 		return nil, err
 	}
 	return &way{shell: s}, nil
+}
+
+// openAccelerated makes sure that it is: where that fails, programs are forwarded.
+func (l *lab) openAccelerated(ctx context.Context) (*way, error) {
+	w, err := l.wayOf(ctx, "ldm-session", "--no-sound", "--x11", "accelerated", target, "--", remoteShell)
+	if err != nil {
+		return nil, err
+	}
+	name, err := w.shell.run(ctx, "echo $DISPLAY")
+	if err == nil && !strings.HasPrefix(name, ":") {
+		err = fmt.Errorf("the display is %s: that is forwarding", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.shell.end())
+	}
+	return w, nil
 }
 
 // openNX starts nxagent on the server and nxproxy on the client, and a shell on
