@@ -12,14 +12,16 @@ var apps = []app{
 	{name: "gtk3-demo", command: "gtk3-demo"},
 	{name: "mousepad", command: "mousepad --disable-server"},
 	{name: "qterminal", command: "qterminal"},
-	// With a profile that asks nothing, new each time.
-	{
-		name: "firefox", command: "firefox-esr --no-remote --profile /tmp/bench-profile about:blank",
-		before: `rm -rf /tmp/bench-profile; mkdir /tmp/bench-profile; printf 'user_pref("%s", %s);\n' ` +
-			`browser.shell.checkDefaultBrowser false datareporting.policy.dataSubmissionEnabled false browser.aboutwelcome.enabled false ` +
-			`browser.startup.page 0 toolkit.telemetry.reportingpolicy.firstRun false >/tmp/bench-profile/user.js`,
-	},
+	{name: "firefox", command: firefox + "about:blank", before: newProfile},
 }
+
+// firefox has a profile that asks nothing, new each time.
+const (
+	firefox    = "firefox-esr --no-remote --profile /tmp/bench-profile "
+	newProfile = `rm -rf /tmp/bench-profile; mkdir /tmp/bench-profile; printf 'user_pref("%s", %s);\n' ` +
+		`browser.shell.checkDefaultBrowser false datareporting.policy.dataSubmissionEnabled false browser.aboutwelcome.enabled false ` +
+		`browser.startup.page 0 toolkit.telemetry.reportingpolicy.firstRun false general.smoothScroll false >/tmp/bench-profile/user.js`
+)
 
 func appNames() []string {
 	var names []string

@@ -23,7 +23,7 @@ func (l *lab) measureMemory(ctx context.Context) (string, error) {
 	if err := l.shape(setting{300 * time.Microsecond, 1000}); err != nil {
 		return "", err
 	}
-	for _, name := range []string{ssh, sshC, nx, ours} {
+	for _, name := range []string{ssh, sshC, nx, ours, accelerated} {
 		before := l.pids()
 		ways, err := l.open(ctx, name)
 		if err != nil {
@@ -35,17 +35,24 @@ func (l *lab) measureMemory(ctx context.Context) (string, error) {
 		}
 		t.add(row...)
 	}
-	row, err := l.memoryOfSeat(ctx)
-	if err != nil {
-		return "", err
+	for _, of := range []func(context.Context) ([]string, error){l.memoryOfSeat, l.memoryOfDesktop} {
+		row, err := of(ctx)
+		if err != nil {
+			return "", err
+		}
+		t.add(row...)
 	}
-	t.add(row...)
 	return t.String(), nil
 }
 
+// The three programs.
+const (
+	startThree = "for p in xterm gtk3-demo 'mousepad --disable-server'; do setsid $p >/dev/null 2>&1 & done"
+	endThree   = "pkill -x xterm; pkill -x gtk3-demo; pkill -x mousepad"
+)
+
 func (l *lab) memoryOf(ctx context.Context, w *way, before map[string]bool) ([]string, error) {
-	const programs = "for p in xterm gtk3-demo 'mousepad --disable-server'; do setsid $p >/dev/null 2>&1 & done"
-	if _, err := w.shell.run(ctx, programs); err != nil {
+	if _, err := w.shell.run(ctx, startThree); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -55,7 +62,7 @@ func (l *lab) memoryOf(ctx context.Context, w *way, before map[string]bool) ([]s
 	}
 	l.quiet(ctx)
 	row := l.memoryRow(w.name, before, isTransport)
-	if _, err := w.shell.run(ctx, "pkill -x xterm; pkill -x gtk3-demo; pkill -x mousepad"); err != nil {
+	if _, err := w.shell.run(ctx, endThree); err != nil {
 		return nil, err
 	}
 	return row, l.screen.empty(ctx)
@@ -82,10 +89,40 @@ func (l *lab) memoryOfSeat(ctx context.Context) ([]string, error) {
 	}
 	l.quiet(ctx)
 	row := l.memoryRow("a seat with IceWM", before, func(p testbed.Process) bool {
-		return isTransport(p) || p.Program() == "ldm" || p.Program() == "ltsp-server-agent"
+		return isTransport(p) || p.Program() == "ldm"
 	})
 	_, err = l.Server.Output(ctx, "pkill", "-x", "icewm-session")
 	return row, err
+}
+
+// memoryOfDesktop is that of a session with a whole desktop: IceWM, and the three in it.
+func (l *lab) memoryOfDesktop(ctx context.Context) ([]string, error) {
+	const own = ":8" // there is a window manager on the other one
+	ctx, cancel := context.WithTimeout(ctx, 2*limit)
+	x, err := l.startX(ctx, own)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	defer x.Wait() // its status is that of what was killed
+	defer cancel()
+	before := l.pids()
+	command := l.asClient(ctx, "ldm-session", "--no-sound", "--x11", "accelerated", target, "--", remoteShell)
+	command.Env = append(command.Env, "DISPLAY="+own)
+	s, err := newShell(command)
+	if err != nil {
+		return nil, err
+	}
+	const desktop = "icewm-session >/dev/null 2>&1 & "
+	const shown = "; until xprop -root _NET_CLIENT_LIST | grep -q '0x.*, 0x.*, 0x'; do sleep 0.1; done; echo $DISPLAY"
+	name, err := s.run(ctx, desktop+startThree+shown)
+	if err == nil && !strings.HasPrefix(name, ":") {
+		err = fmt.Errorf("the display is %s: that is forwarding", name)
+	}
+	l.quiet(ctx)
+	row := l.memoryRow("accelerated, with IceWM", before, isTransport)
+	_, ended := s.run(ctx, endThree+"; pkill -x icewm-session")
+	return row, errors.Join(err, ended, s.end())
 }
 
 // pids are the processes that are there already.
@@ -105,7 +142,7 @@ func (l *lab) pids() map[string]bool {
 
 // memoryRow sums up the processes that are new and picked.
 func (l *lab) memoryRow(name string, before map[string]bool, pick func(testbed.Process) bool) []string {
-	sums, which := [2]float64{}, make(map[string]int)
+	sums, which, sizes := [2]float64{}, make(map[string]int), make(map[string]float64)
 	for i, m := range []*testbed.Machine{l.Client, l.Server} {
 		all, err := m.Processes()
 		if err != nil {
@@ -115,14 +152,16 @@ func (l *lab) memoryRow(name string, before map[string]bool, pick func(testbed.P
 			if before[m.Name+strconv.Itoa(p.PID)] || !pick(p) {
 				continue
 			}
-			sums[i] += pss(m, p.PID)
 			program, _, _ := strings.Cut(p.Program(), ":")
+			size := pss(m, p.PID)
+			sums[i] += size
+			sizes[program] += size
 			which[program]++
 		}
 	}
 	var words []string
 	for _, program := range slices.Sorted(maps.Keys(which)) {
-		words = append(words, fmt.Sprintf("%d %s", which[program], program))
+		words = append(words, fmt.Sprintf("%d %s %s", which[program], program, digits(sizes[program])))
 	}
 	return []string{name, digits(sums[0]), digits(sums[1]), digits(sums[0] + sums[1]), strings.Join(words, ", ")}
 }

@@ -10,6 +10,7 @@ var questions = map[string]func(*lab, context.Context) (string, error){
 	"start":      (*lab).measureStart,
 	"rtt":        (*lab).measureRoundTrips,
 	"throughput": (*lab).measureThroughput,
+	"scroll":     (*lab).measureScrolling,
 	"typing":     (*lab).measureTyping,
 	"login":      (*lab).measureLogin,
 	"memory":     (*lab).measureMemory,
@@ -21,6 +22,7 @@ var titles = map[string]string{
 	"start":      "Starting an application",
 	"rtt":        "X round trip",
 	"throughput": "Throughput",
+	"scroll":     "Firefox",
 	"typing":     "Typing",
 	"login":      "Login",
 	"memory":     "Memory",
@@ -29,7 +31,7 @@ var titles = map[string]string{
 }
 
 // order is that of the document.
-var order = []string{"start", "rtt", "throughput", "typing", "login", "memory", "sound"}
+var order = []string{"start", "rtt", "throughput", "scroll", "typing", "login", "memory", "sound"}
 
 // onDemand are answered only for who asks: their place is not in the document.
 var onDemand = []string{"waits"}
