@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -19,6 +20,19 @@ const introduceWithin = 10 * time.Second
 
 // farHalf starts the accelerator's far half in the user's shell, whatever that is.
 const farHalf = `exec /bin/sh -c 'PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; exec ltsp-server-agent x11'`
+
+// watchFrom is the round trip from which it pays to watch the X server: that costs each answer of
+// its a tenth of a millisecond.
+const watchFrom = 3 * time.Millisecond
+
+// roundTrip measures the time to the server's SSH and back; zero where it does not answer.
+func (c *Client) roundTrip() time.Duration {
+	began := time.Now()
+	if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+		return 0
+	}
+	return time.Since(began)
+}
 
 // Accelerate shows a display to the user's programs on the server by the accelerator, until
 // the connection is closed, and returns what leads there: variables for their
@@ -36,8 +50,13 @@ func (c *Client) Accelerate(ctx context.Context, display *x11.Display) (map[stri
 	if err != nil {
 		return nil, err
 	}
+	config := xproxy.NearConfig{Serve: forwarder.Serve, Log: c.log}
+	if c.roundTrip() >= watchFrom {
+		config.Dial = func(ctx context.Context) (io.ReadWriteCloser, error) { return display.Dial(ctx) }
+		config.AuthName, config.AuthData = display.AuthName, display.AuthData
+	}
 	near := func() {
-		if err := xproxy.Near(c.ctx, channel, forwarder.Serve); err != nil {
+		if err := xproxy.Near(c.ctx, channel, config); err != nil {
 			c.log.Warn("the accelerated display has ended", "err", err)
 		}
 	}

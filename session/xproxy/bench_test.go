@@ -11,7 +11,7 @@ import (
 // pair, and of a request that the far half answers.
 func BenchmarkRoundTrip(b *testing.B) {
 	server := xtest.Start(b)
-	pair := startPair(b, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	pair := startPair(b, server, false)
 	for _, bench := range []struct {
 		name, path string
 		major      byte

@@ -17,6 +17,10 @@ const (
 	// cannot fail: see constants.sure.
 	silent
 
+	// current is a plain request whose reply, as long as it has no effect, is right until
+	// something changes: see constants.topic.
+	current
+
 	// constant is a plain request without any effect whose reply is always the same
 	// for the same bytes.
 	constant
@@ -123,15 +127,17 @@ type server struct {
 	subjects  [256]map[byte]subject  // of extensions' silent requests
 	others    [256]class             // of those that are not in classes, and of core requests
 	majors    map[string]byte        // opcodes of extensions
-	bigReq    byte                   // that of BIG-REQUESTS; 0 where there is none
-	xkb       byte                   // and of XKEYBOARD
-	colormaps map[uint32]visual      // default colormaps of TrueColor visuals
-	roots     map[uint32]bool        // root windows
+	uses      [256]use               // of extensions, by major opcode
+	bigReq    byte                   // major opcode of BIG-REQUESTS; 0 where there is none
+	randr, xi byte                   // and of others
+	xkb       byte
+	colormaps map[uint32]visual // default colormaps of TrueColor visuals
+	roots     map[uint32]bool   // root windows
 }
 
 // newServer describes a server that gave these opcodes to extensions.
 func newServer(majors map[string]byte) *server {
-	s := &server{majors: majors, bigReq: majors[bigRequests], xkb: majors[xkeyboard]}
+	s := &server{majors: majors, bigReq: majors[bigRequests], xkb: majors[xkeyboard], randr: majors["RANDR"], xi: majors["XInputExtension"]}
 	for major := 1; major < x11.FirstExtension; major++ {
 		s.others[major] = plain
 	}
@@ -139,12 +145,16 @@ func newServer(majors map[string]byte) *server {
 	for _, major := range []byte{internAtom, getAtomName, x11.QueryExtension, x11.ListExtensions, allocColor, allocNamedColor, queryColors, lookupColor} {
 		s.others[major] = constant
 	}
-	for _, major := range []byte{changeWindowAttributes, grabServer, ungrabServer} {
+	for _, major := range []byte{changeWindowAttributes, createGC, grabServer, ungrabServer} {
 		s.others[major] = silent
+	}
+	for _, major := range []byte{getProperty, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
+		s.others[major] = current
 	}
 	for name, e := range extensions {
 		if major := majors[name]; major >= x11.FirstExtension {
 			s.addExtension(major, e)
+			s.addUse(major, uses[name])
 		}
 	}
 	return s

@@ -16,7 +16,7 @@ func TestColours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c, err := explore(conn, conn, server.Cookie)
+	c, err := explore(conn, conn, server.Cookie, newWatched(unheard))
 	if err == nil {
 		err = c.learnColours(conn, conn)
 	}

@@ -1,6 +1,8 @@
 package xproxy
 
 import (
+	"bytes"
+	"math/bits"
 	"sync"
 
 	"goldm/internal/x11"
@@ -17,7 +19,8 @@ const (
 
 // constants holds the replies of one X server. It may be used from several goroutines.
 type constants struct {
-	server *server
+	server  *server
+	watched *watched
 
 	mu      sync.Mutex
 	replies map[string][]byte // without errors, nor silent requests that may fail
@@ -27,9 +30,10 @@ type constants struct {
 	size    int
 }
 
-func newConstants(s *server) *constants {
+func newConstants(s *server, w *watched) *constants {
 	return &constants{
 		server:  s,
+		watched: w,
 		replies: make(map[string][]byte),
 		names:   make(map[uint32]string),
 		atoms:   make(map[string]uint32),
@@ -128,6 +132,13 @@ func (c *constants) putAtom(atom uint32, name string) {
 	c.atoms[name], c.names[atom] = atom, name
 }
 
+// atom returns an atom that is known; 0 for none.
+func (c *constants) atom(name string) uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.atoms[name]
+}
+
 func (c *constants) putColours(colormap uint32, colours *colours) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,6 +156,20 @@ func (c *constants) sure(o x11.Order, r x11.Request, whole []byte, key string, f
 		return first && c.server.selects(o, whole)
 	}
 	return first && key != "" && c.get(key) != nil
+}
+
+// ids are the numbers that a program may give to what it makes (section 8, Connection Setup).
+type ids struct{ base, mask uint32 }
+
+// makesFirst reports whether a whole CreateGC that is the first to make anything cannot fail: with a number of
+// the program's for a root window, and with nothing but the colours that Xlib's has.
+func (s *server) makesFirst(o x11.Order, whole []byte, own ids) bool {
+	const foreground, background = 1 << 2, 1 << 3
+	if len(whole) < 16 || own.mask == 0 || !s.roots[o.Uint32(whole[8:])] {
+		return false
+	}
+	values := o.Uint32(whole[12:])
+	return o.Uint32(whole[4:])&^own.mask == own.base && values&^(foreground|background) == 0 && len(whole) == 16+4*bits.OnesCount32(values)
 }
 
 // What ChangeWindowAttributes may ask for without failing: events that any number of
@@ -170,6 +195,8 @@ func (s *server) key(o x11.Order, r x11.Request, whole []byte) string {
 	if r.Head != 4 {
 		return ""
 	}
+	whole = bytes.Clone(whole)
+	s.blank(r, whole)
 	switch s.class(r) {
 	case silent:
 		if !s.about(o, r, whole) {
@@ -179,6 +206,7 @@ func (s *server) key(o x11.Order, r x11.Request, whole []byte) string {
 		whole = whole[:min(len(whole), r.Head+s.greetings[r.Major][r.Minor].counts)]
 	case constant:
 		return s.constantKey(o, r, whole)
+	case current:
 	default:
 		return ""
 	}

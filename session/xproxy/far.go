@@ -42,19 +42,22 @@ type far struct {
 	strangers chan struct{} // holds one for each connection that has not shown the cookie
 	scouted   chan struct{} // closed when the scout has come back
 	constants *constants    // what it found; nil where nothing is to be answered
+	watched   *watched
 }
 
 // Far is the far half, on the server. It returns when the connection has ended or ctx is
 // done, and closes rw. The error is nil where the near half closed.
 func Far(ctx context.Context, rw io.ReadWriteCloser, config FarConfig) error {
 	defer config.Listener.Close()
-	conn, err := mux.New(rw, false)
+	f := &far{config: config, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{})}
+	f.watched = newWatched(func(notice []byte) error { return f.conn.Notice(notice) })
+	conn, err := mux.New(rw, mux.Config{Notice: f.watched.take})
 	if err != nil {
 		rw.Close()
 		return err
 	}
+	f.conn = conn
 	ctx, cancel := context.WithCancel(ctx)
-	f := &far{config: config, conn: conn, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{})}
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer conn.Close()

@@ -8,6 +8,9 @@ import (
 	"goldm/internal/x11"
 )
 
+// unheard takes notices to a near half that there is not.
+func unheard([]byte) error { return nil }
+
 // fuzzConstants are those of a server with some extensions.
 func fuzzConstants() *constants {
 	majors := make(map[string]byte)
@@ -15,7 +18,7 @@ func fuzzConstants() *constants {
 		majors[name] = byte(x11.FirstExtension + len(majors))
 	}
 	majors["BIG-REQUESTS"], majors[xkeyboard] = 200, 201
-	c := newConstants(newServer(majors))
+	c := newConstants(newServer(majors), newWatched(unheard))
 	c.server.colormaps, c.server.roots = map[uint32]visual{32: {0xff0000, 0xff00, 0xff}}, map[uint32]bool{7: true}
 	reply := make([]byte, x11.AnswerHead)
 	reply[0] = x11.Reply
@@ -108,7 +111,7 @@ func FuzzScout(f *testing.F) {
 	f.Add(append([]byte{1, 0, 11, 0, 0, 0, 20, 0}, make([]byte, 500)...))
 	f.Fuzz(func(t *testing.T, answers []byte) {
 		var out bytes.Buffer
-		explore(&out, bytes.NewReader(answers), []byte("cookie"))
+		explore(&out, bytes.NewReader(answers), []byte("cookie"), newWatched(unheard))
 		parseScreens(answers)
 	})
 }

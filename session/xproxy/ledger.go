@@ -26,6 +26,7 @@ type expected struct {
 	major    byte
 	given    []byte // the reply was given already: drop it, if it is this one
 	silent   bool   // there is no reply
+	asked    moment // of a request about what is watched
 }
 
 // ledger knows which requests of a program the X server has dealt with, and so when one
@@ -37,10 +38,13 @@ type ledger struct {
 	order     x11.Order
 	constants *constants
 
-	accepted bool             // the server has accepted the connection
-	lost     bool             // it is not certain any more which request an answer is about: nothing is answered
-	selects  bool             // a request went by that may have brought on events
-	said     map[[2]byte]bool // introductions and silent requests, by opcodes
+	accepted  bool             // the server has accepted the connection
+	lost      bool             // it is not certain any more which request an answer is about: nothing is answered
+	makes     bool             // a request went by that may have made something
+	own       ids              // the program's
+	selects   bool             // a request went by that may have brought on events
+	greetings map[byte]string  // what the program has introduced itself as to extensions; empty for twice
+	said      map[[2]byte]bool // introductions and silent requests, by opcodes
 
 	sequence uint64 // of the last request
 	heard    uint64 // of the last answer or event
@@ -49,6 +53,10 @@ type ledger struct {
 	single   bool   // it has at most one reply or error
 	given    uint64 // the last request that was answered here
 	expected []expected
+
+	changes  map[topic]uint64 // the last requests that may change something, as long as the server may not have dealt with them
+	grabbing bool             // the program may have the server to itself
+	leaving  bool             // it says no more
 
 	answered int // requests
 }
@@ -69,36 +77,146 @@ const (
 )
 
 // request notes a program's next request, of which those that are more than plain are whole, if
-// they are short. It returns the reply where there is one to be given here.
-func (l *ledger) request(r x11.Request, whole []byte) (verdict, []byte) {
+// they are short; of the others there are the first bytes after the head. It returns the reply where
+// there is one to be given here.
+func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	c := l.constants.server.class(r)
-	key := ""
-	if whole != nil {
-		key = l.constants.server.key(l.order, r, whole)
-	}
 	quiet := l.quiet()
 	l.sequence++
 	if l.sequence-l.heard > tooFar {
 		l.lost = true
 	}
 	defer l.note(r, c)
+	l.noteChanges(r, body, whole)
+	e := expected{sequence: l.sequence, major: r.Major, silent: c == silent}
+	if whole != nil {
+		e.key = l.constants.server.key(l.order, r, whole)
+	}
 	first := l.first(r, c)
+	e.key = l.greeted(r, c, e.key, first)
 	switch {
-	case c == silent && whole != nil && l.constants.sure(l.order, r, whole, key, first):
+	case c == silent && whole != nil && l.sure(r, whole, e.key, first):
 		return pass, nil
 	case c == introduction && !first && !l.constants.server.greetings[r.Major][r.Minor].again:
-		key = "" // the server may say something else the second time
+		e.key = "" // the server may say something else the second time
+	case c == current:
+		l.ask(&e, r, whole)
 	}
-	if key != "" && quiet && l.fits(r, c) {
-		if reply := l.constants.get(key); c != silent && reply != nil && (c == constant || len(reply) == x11.AnswerHead) {
-			return l.give(c, key, reply)
+	if e.key != "" && quiet && l.fits(r, c) {
+		if reply := l.known(e, c); reply != nil {
+			return l.give(c, e.key, reply)
 		}
 	}
 	l.heavy, l.single = l.sequence, c != barrier
-	if key != "" && !l.lost && len(l.expected) < maxExpected {
-		l.expected = append(l.expected, expected{sequence: l.sequence, key: key, major: r.Major, silent: c == silent})
+	if e.key != "" && !l.lost && len(l.expected) < maxExpected {
+		l.expected = append(l.expected, e)
 	}
 	return pass, nil
+}
+
+// sure reports whether a silent request cannot fail.
+func (l *ledger) sure(r x11.Request, whole []byte, key string, first bool) bool {
+	if r.Major == createGC {
+		return !l.makes && l.constants.server.makesFirst(l.order, whole, l.own)
+	}
+	return l.constants.sure(l.order, r, whole, key, first)
+}
+
+// greeted returns the key of a request to an extension, with what the program has introduced itself as there:
+// what the server says may hang on that. Where it has done so twice nothing is known.
+func (l *ledger) greeted(r x11.Request, c class, key string, first bool) string {
+	switch {
+	case r.Major < x11.FirstExtension:
+		return key
+	case c != introduction:
+		said, some := l.greetings[r.Major]
+		if key == "" || some && said == "" {
+			return ""
+		}
+		return key + said
+	case l.constants.server.greetings[r.Major][r.Minor].again:
+	case first:
+		l.greetings[r.Major] = key
+	default:
+		l.greetings[r.Major] = ""
+	}
+	return key
+}
+
+// ask prepares for a reply about what is watched, if the request is about that.
+func (l *ledger) ask(e *expected, r x11.Request, whole []byte) {
+	topic, ok := l.constants.topic(l.order, r, whole)
+	if !ok {
+		e.key = ""
+		return
+	}
+	e.asked = l.constants.watched.now(topic)
+}
+
+// known returns what the reply to a request is known to be; nil for nothing.
+func (l *ledger) known(e expected, c class) []byte {
+	switch c {
+	case silent:
+		return nil
+	case current:
+		return l.constants.watched.get(e.key, e.asked.topic)
+	}
+	reply := l.constants.get(e.key)
+	if c == introduction && len(reply) != x11.AnswerHead {
+		return nil
+	}
+	return reply
+}
+
+// maxChanges is how many topics that a program may be changing are kept apart.
+const maxChanges = 64
+
+// noteChanges notes what a request may change, and whether it is about having the server to itself.
+func (l *ledger) noteChanges(r x11.Request, body, whole []byte) {
+	switch {
+	case r.Major == grabServer && !l.grabbing:
+		l.grabbing = true
+		l.constants.watched.grab()
+	case r.Major == ungrabServer && l.grabbing:
+		l.grabbing = false
+		l.constants.watched.ungrab()
+	}
+	for _, t := range l.constants.changedBy(l.order, r, body, whole) {
+		l.change(t)
+	}
+}
+
+func (l *ledger) change(t topic) {
+	if _, known := l.changes[t]; !known && len(l.changes) >= maxChanges {
+		t = topic{}
+	}
+	if _, known := l.changes[t]; !known {
+		l.constants.watched.change(t)
+	}
+	l.changes[t] = l.sequence
+}
+
+// dealtWith notes that the server has dealt with all requests up to one.
+func (l *ledger) dealtWith(sequence uint64) {
+	for t, last := range l.changes {
+		if last <= sequence {
+			delete(l.changes, t)
+			l.constants.watched.changed(t)
+		}
+	}
+}
+
+// leave notes that the program says no more: the server gives up what it had. left notes
+// that it has.
+func (l *ledger) leave() { l.change(topic{kind: selections}); l.leaving = true }
+
+func (l *ledger) left() {
+	l.leaving = false
+	l.dealtWith(l.sequence)
+	if l.grabbing {
+		l.grabbing = false
+		l.constants.watched.ungrab()
+	}
 }
 
 // give answers the last request.
@@ -107,7 +225,7 @@ func (l *ledger) give(c class, key string, known []byte) (verdict, []byte) {
 	l.order.PutUint16(reply[2:], uint16(l.sequence))
 	l.given = l.sequence
 	l.answered++
-	if c == constant {
+	if c != introduction {
 		return drop, reply
 	}
 	l.expected = append(l.expected, expected{sequence: l.sequence, key: key, given: reply})
@@ -132,14 +250,17 @@ func (l *ledger) first(r x11.Request, c class) bool {
 // the server has seen the request: all may, but for those that the request changes.
 // XKEYBOARD's first request changes what key events say.
 func (l *ledger) fits(r x11.Request, c class) bool {
-	return c == constant || r.Major != l.constants.server.xkb || !l.selects
+	return c != introduction || r.Major != l.constants.server.xkb || !l.selects
 }
 
-// note notes whether a request may bring on events.
+// note notes whether a request may make something, or bring on events.
 func (l *ledger) note(r x11.Request, c class) {
+	if c < current && r.Major != getInputFocus && r.Major != grabServer && r.Major != ungrabServer {
+		l.makes = true
+	}
 	switch {
-	case c == constant || c == introduction:
-	case r.Major == createGC || r.Major == getProperty || r.Major == getInputFocus || r.Major == grabServer ||
+	case c >= current:
+	case r.Major == createGC || r.Major == getInputFocus || r.Major == grabServer ||
 		r.Major == ungrabServer || r.Major == x11.NoOperation:
 	default:
 		l.selects = true
@@ -148,48 +269,65 @@ func (l *ledger) note(r x11.Request, c class) {
 
 // message notes what the server sends next, by its first x11.AnswerHead bytes, which may change. It
 // reports whether the message is to be dropped, and what its whole is to be kept as, if that.
-func (l *ledger) message(head []byte) (dropped bool, keep string, err error) {
+func (l *ledger) message(head []byte) (dropped bool, keep *expected, err error) {
 	kind := x11.Kind(head)
 	if kind == x11.KeymapNotify {
-		return false, "", nil
+		return false, nil, nil
 	}
 	sequence := l.heard + uint64(x11.Sequence(l.order, head)-uint16(l.heard))
 	if sequence > l.sequence {
 		l.lost = true // it is about a request that there was not
-		return false, "", l.surprise()
+		return false, nil, l.surprise()
 	}
 	l.heard = sequence
+	if len(l.changes) > 0 && !l.leaving {
+		l.dealtWith(sequence)
+	}
 	l.settled = max(l.settled, max(sequence, 1)-1)
 	if kind != x11.Reply && kind != x11.Error {
 		if sequence < l.given {
 			// Nothing between the two made a difference to events.
 			l.order.PutUint16(head[2:], uint16(l.given))
 		}
-		return false, "", l.overdue(sequence)
+		return false, nil, l.overdue(sequence)
 	}
 	if sequence == l.heavy && l.single {
 		l.settled = sequence
 	}
 	if err := l.overdue(sequence); err != nil {
-		return false, "", err
+		return false, nil, err
 	}
+	return l.awaited(sequence, head)
+}
+
+// awaited is message for a reply or an error, if there is something to be done about it.
+func (l *ledger) awaited(sequence uint64, head []byte) (dropped bool, keep *expected, err error) {
 	if len(l.expected) == 0 || l.expected[0].sequence != sequence {
 		if sequence < l.given {
-			return false, "", errSurprise
+			return false, nil, errSurprise
 		}
-		return false, "", nil
+		return false, nil, nil
 	}
 	e := l.expected[0]
 	l.expected = l.expected[1:]
 	switch {
 	case e.given != nil && !bytes.Equal(e.given, head):
-		return false, "", errSurprise
+		return false, nil, errSurprise
 	case e.given != nil:
-		return true, "", nil
-	case kind == x11.Reply && !e.silent && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
-		keep = e.key
+		return true, nil, nil
+	case x11.Kind(head) == x11.Reply && !e.silent && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
+		keep = &e
 	}
 	return false, keep, nil
+}
+
+// keep keeps a whole reply.
+func (l *ledger) keep(e *expected, reply []byte) {
+	if e.asked.topic != (topic{}) {
+		l.constants.watched.put(e.key, e.asked, reply)
+		return
+	}
+	l.constants.put(e.key, reply)
 }
 
 // overdue drops what was expected before the answer that has come. A reply that was given

@@ -49,6 +49,7 @@ func TestWhenAnswered(t *testing.T) {
 	s := newScript(t)
 	atom := s.request(internAtom, 0, 4, 0, "ATOM")
 	useXKB := s.request(201, 0, 1, 0)
+	gc := s.request(createGC, 0, uint32(0x200001), uint32(7), uint32(8), uint32(0xffffff))
 	const propertyNotify = 28
 	steps := []struct {
 		name string
@@ -88,6 +89,8 @@ func TestWhenAnswered(t *testing.T) {
 		{"events of the keyboard", s.request(201, 1, coreKeyboard, 7, 0, 7, 255, 255), nil, 0}, // 31
 		{"when it is unknown", atom, nil, 0},
 		{"after the rest", atom, s.message(x11.Reply, 0, 32), 32},
+		{"a later GC", gc, nil, 0}, // 34
+		{"after that", atom, nil, 0},
 	}
 	for i, step := range steps {
 		if step.hear != nil {
@@ -97,6 +100,29 @@ func TestWhenAnswered(t *testing.T) {
 		}
 		if got := s.say(step.say); got != step.want {
 			t.Fatalf("%d, %s: %d bytes of answers, want %d", i+1, step.name, got, step.want)
+		}
+	}
+}
+
+// Xlib's first GC cannot fail, if it is what it should be.
+func TestFirstGC(t *testing.T) {
+	for _, test := range []struct {
+		id, window, values uint32
+		more               []any
+		want               int
+	}{
+		{0x200001, 7, 8, []any{uint32(1)}, 32},
+		{0x200001, 7, 12, []any{uint32(1), uint32(2)}, 32},
+		{0x400001, 7, 8, []any{uint32(1)}, 0},
+		{0x200001, 8, 8, []any{uint32(1)}, 0},
+		{0x200001, 7, 1 << 14, []any{uint32(1)}, 0},
+		{0x200001, 7, 8, nil, 0},
+	} {
+		s := newScript(t)
+		s.p.ledger.own = ids{base: 0x200000, mask: 0x1fffff}
+		s.say(s.request(createGC, 9, append([]any{test.id, test.window, test.values}, test.more...)...))
+		if got := s.say(s.request(internAtom, 0, 4, 0, "ATOM")); got != test.want {
+			t.Errorf("%+v: %d bytes", test, got)
 		}
 	}
 }
@@ -136,7 +162,7 @@ func TestSurprise(t *testing.T) {
 // An atom that was not there may be later.
 func TestLaterAtom(t *testing.T) {
 	server := xtest.Start(t)
-	path := startPair(t, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	path := startPair(t, server, false)
 	a, b := dial(t, path, server.Cookie, x11.LittleEndian), dial(t, path, server.Cookie, x11.LittleEndian)
 	ask := func(c *xclient, only byte, n int) uint32 {
 		c.send(c.request(internAtom, only, 5, 0, "LATER"))

@@ -12,7 +12,7 @@ import (
 // back, and none is ahead of what was asked.
 func TestEventsInOrder(t *testing.T) {
 	server := xtest.Start(t)
-	path := startPair(t, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	path := startPair(t, server, false)
 	a := dial(t, path, server.Cookie, x11.LittleEndian)
 	window := a.base() + 1
 	const propertyChange = 1 << 22
@@ -63,7 +63,7 @@ func TestEventsInOrder(t *testing.T) {
 // A reply that is a constant does not go before the error of a request that is.
 func TestErrorFirst(t *testing.T) {
 	server := xtest.Start(t)
-	path := startPair(t, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	path := startPair(t, server, false)
 	for _, o := range []x11.Order{x11.LittleEndian, x11.BigEndian} {
 		c := dial(t, path, server.Cookie, o)
 		c.send(append(c.request(8, 0, uint32(1)), c.request(x11.QueryExtension, 0, 6, 0, "RENDER")...)) // MapWindow

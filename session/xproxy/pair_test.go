@@ -23,20 +23,20 @@ func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// startPair shows a display at the socket that it returns.
-func startPair(t testing.TB, offer Offer, serve func(context.Context, io.ReadWriteCloser)) string {
+// startPair shows a server's display at the socket that it returns.
+func startPair(t testing.TB, server *xtest.Server, plain bool) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "display")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	joinPair(t, listener, offer, serve)
+	joinPair(t, listener, server, Offer{Cookie: server.Cookie, Plain: plain}, dialTo(server.Path()))
 	return path
 }
 
-// joinPair shows a display at a listener.
-func joinPair(t testing.TB, listener net.Listener, offer Offer, serve func(context.Context, io.ReadWriteCloser)) {
+// joinPair shows a server's display at a listener.
+func joinPair(t testing.TB, listener net.Listener, server *xtest.Server, offer Offer, serve func(context.Context, io.ReadWriteCloser)) {
 	t.Helper()
 	farSide, nearSide := socketPair(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -47,7 +47,15 @@ func joinPair(t testing.TB, listener net.Listener, offer Offer, serve func(conte
 		}
 	})
 	halves.Go(func() {
-		if err := Near(ctx, nearSide, serve); err != nil {
+		config := NearConfig{
+			Serve:    serve,
+			Dial:     func(context.Context) (io.ReadWriteCloser, error) { return net.Dial("unix", server.Path()) },
+			AuthName: cookieName, AuthData: server.Cookie, Log: testLog(t),
+		}
+		if offer.Plain {
+			config.Dial = nil
+		}
+		if err := Near(ctx, nearSide, config); err != nil {
 			t.Errorf("near half: %v", err)
 		}
 	})
@@ -223,7 +231,7 @@ func (c *xclient) encode(fields ...any) (b []byte) {
 
 func TestWrongCookie(t *testing.T) {
 	server := xtest.Start(t)
-	path := startPair(t, Offer{Cookie: server.Cookie}, dialTo(server.Path()))
+	path := startPair(t, server, false)
 	for _, o := range []x11.Order{x11.LittleEndian, x11.BigEndian} {
 		c := dial(t, path, make([]byte, 16), o)
 		if reason := x11.RefusalReason(c.setup); c.setup[0] != x11.SetupRefused || reason != "goldm: the cookie is not this session's\n" {

@@ -34,7 +34,7 @@ type program struct {
 }
 
 func newProgram(order x11.Order, c *constants) *program {
-	p := &program{order: order, ledger: ledger{order: order, constants: c, said: make(map[[2]byte]bool)}}
+	p := &program{order: order, ledger: ledger{order: order, constants: c, said: make(map[[2]byte]bool), greetings: make(map[byte]string), changes: make(map[topic]uint64)}}
 	p.change.L = &p.mu
 	return p
 }
@@ -57,6 +57,7 @@ func (p *program) carry(conn net.Conn, stream *mux.Stream) error {
 	p.change.Broadcast()
 	p.mu.Unlock()
 	tasks.Wait()
+	p.ledger.left()
 	return err
 }
 
@@ -106,6 +107,7 @@ func (p *program) carryRequests(conn io.Reader, stream io.Writer) {
 		}
 		have = copy(buf, buf[done:have])
 		if readErr != nil {
+			r.program.leave()
 			stream.Write(buf[:have]) // what is not whole
 			return
 		}
@@ -151,7 +153,11 @@ func (r *requests) edit(out, data []byte) (edited []byte, done int) {
 		if r.enables(request) {
 			r.big = true
 		}
-		if r.program.request(request, whole) == drop {
+		body := rest[request.Head:min(int64(len(rest)), request.Size)]
+		if len(body) < headOfChange && int64(len(body)) < request.Size-int64(request.Head) {
+			return out, done
+		}
+		if r.program.request(request, whole, body[:min(len(body), headOfChange)]) == drop {
 			out = x11.AppendRequest(out, r.program.order, x11.NoOperation, 0)
 			done += len(whole)
 			continue
@@ -174,13 +180,13 @@ func (p *program) wants(r x11.Request) bool {
 }
 
 // request notes a request, and answers it if that can be.
-func (p *program) request(r x11.Request, whole []byte) verdict {
+func (p *program) request(r x11.Request, whole, body []byte) verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if whole != nil && len(p.out)+len(p.late) > maxBacklog {
 		whole = nil
 	}
-	v, reply := p.ledger.request(r, whole)
+	v, reply := p.ledger.request(r, whole, body)
 	switch {
 	case reply == nil || p.gone:
 	case p.within:
@@ -190,6 +196,13 @@ func (p *program) request(r x11.Request, whole []byte) verdict {
 		p.change.Broadcast()
 	}
 	return v
+}
+
+// leave notes that the program says no more.
+func (p *program) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.leave()
 }
 
 // lose ends answering.
@@ -233,7 +246,7 @@ type answers struct {
 	program *program
 	setup   bool         // the setup's answer has begun
 	body    int64        // bytes still to come of the current message
-	keep    string       // what the current reply is to be kept as
+	keep    *expected    // what the current reply is to be kept for
 	kept    bytes.Buffer // what has come of it
 }
 
@@ -268,7 +281,7 @@ func (a *answers) take(data []byte) (done int, err error) {
 
 // pass gives bytes to the program.
 func (a *answers) pass(b []byte) {
-	if a.keep != "" {
+	if a.keep != nil {
 		a.kept.Write(b)
 	}
 	if !a.program.gone {
@@ -279,9 +292,9 @@ func (a *answers) pass(b []byte) {
 // finish ends the current message, if there is one.
 func (a *answers) finish() {
 	p := a.program
-	if a.keep != "" {
-		p.ledger.constants.put(a.keep, bytes.Clone(a.kept.Bytes()))
-		a.keep = ""
+	if a.keep != nil {
+		p.ledger.keep(a.keep, bytes.Clone(a.kept.Bytes()))
+		a.keep = nil
 		a.kept = bytes.Buffer{}
 	}
 	p.within = false
@@ -294,14 +307,7 @@ func (a *answers) finish() {
 func (a *answers) begin(data []byte) (head int, err error) {
 	p := a.program
 	if !a.setup {
-		if len(data) < x11.SetupAnswerHead {
-			return 0, nil
-		}
-		a.setup = true
-		p.ledger.accepted = data[0] == x11.SetupAccepted
-		a.body = int64(x11.SetupAnswerSize(p.order, data) - x11.SetupAnswerHead)
-		a.pass(data[:x11.SetupAnswerHead])
-		return x11.SetupAnswerHead, nil
+		return a.beginSetup(data), nil
 	}
 	if len(data) < x11.AnswerHead {
 		return 0, nil
@@ -317,4 +323,27 @@ func (a *answers) begin(data []byte) (head int, err error) {
 	a.keep = keep
 	a.pass(data[:x11.AnswerHead])
 	return x11.AnswerHead, nil
+}
+
+// beginSetup begins the setup's answer. Of one that accepts it needs to see which numbers the program
+// gets (appendix B, Connection Setup).
+func (a *answers) beginSetup(data []byte) (head int) {
+	const idsEnd = 20
+	p := a.program
+	if len(data) < x11.SetupAnswerHead {
+		return 0
+	}
+	size := x11.SetupAnswerSize(p.order, data)
+	accepted := data[0] == x11.SetupAccepted
+	if accepted && len(data) < min(size, idsEnd) {
+		return 0
+	}
+	if accepted && size >= idsEnd {
+		p.ledger.own = ids{base: p.order.Uint32(data[12:]), mask: p.order.Uint32(data[16:])}
+	}
+	a.setup = true
+	p.ledger.accepted = accepted
+	a.body = int64(size - x11.SetupAnswerHead)
+	a.pass(data[:x11.SetupAnswerHead])
+	return x11.SetupAnswerHead
 }

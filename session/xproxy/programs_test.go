@@ -44,7 +44,7 @@ func showPair(t *testing.T, server *xtest.Server) shown {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joinPair(t, display, Offer{Cookie: cookie}, forwarder.Serve)
+	joinPair(t, display, server, Offer{Cookie: cookie}, forwarder.Serve)
 	authority := filepath.Join(t.TempDir(), "authority")
 	xtest.WriteAuthority(t, authority, xauth.Entry{Family: xauth.Wild, Name: cookieName, Data: cookie})
 	return shown{display.Name(), authority}

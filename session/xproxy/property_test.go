@@ -9,14 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"goldm/internal/x11"
 	"goldm/internal/x11/xtest"
 )
 
 // programs is how many there are at a time.
-const programs = 6
+const programs = 4
 
 // TestSameView has programs say random things to an X server alone and to one like it
 // through the pair, and compares what they see, byte for byte. Several are there at a time;
@@ -26,15 +25,13 @@ func TestSameView(t *testing.T) {
 		t.Run(fmt.Sprintf("plain=%t", plain), func(t *testing.T) {
 			args := []string{"-screen", "0", "1024x768x24"}
 			alone, behind := xtest.Start(t, args...), xtest.Start(t, args...)
-			path := startPair(t, Offer{Cookie: behind.Cookie, Plain: plain}, dialTo(behind.Path()))
-			defer startScout(t, alone).Close() // it makes atoms, and takes the first place
-			if plain {
-				defer startScout(t, behind).Close()
-			}
+			defer startScout(t, alone).Close() // it makes atoms, whose numbers are by order
+			defer startScout(t, behind).Close()
+			path := startPair(t, behind, plain)
 			majors := prepare(t, alone.Path(), alone.Cookie)
 			prepare(t, path, behind.Cookie)
 			order := func(i int) x11.Order { return []x11.Order{x11.LittleEndian, x11.BigEndian}[i%3/2] }
-			both := sides(t,
+			both := sides(
 				func(i int) *xclient { return dial(t, alone.Path(), alone.Cookie, order(i)) },
 				func(i int) *xclient { return dial(t, path, behind.Cookie, order(i)) })
 			var tasks sync.WaitGroup
@@ -46,29 +43,21 @@ func TestSameView(t *testing.T) {
 	}
 }
 
-// sides connects programs to both sides. X servers give the lowest number that is free, so it
-// takes until rehearsals have ended for these to be the same. The rest of the setup is passed
-// as it is, with what Xvfb leaves between the fields.
-func sides(t *testing.T, alone, behind func(i int) *xclient) (both [2][programs]*xclient) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		same := true
-		for i := range programs {
-			both[0][i], both[1][i] = alone(i), behind(i)
-			a, b := both[0][i], both[1][i]
-			same = same && a.base() == b.base() && a.root() == b.root() && a.colormap() == b.colormap()
+// sides connects programs to both sides, with the same numbers. X servers give the lowest that is free, and
+// those of the far half's own programs become free when they like: others fill the gaps.
+func sides(alone, behind func(i int) *xclient) (both [2][programs]*xclient) {
+	for i := range programs {
+		a, b := alone(i), behind(i)
+		for a.base() != b.base() {
+			if a.base() < b.base() {
+				a = alone(i)
+			} else {
+				b = behind(i)
+			}
 		}
-		switch {
-		case same:
-			return both
-		case time.Now().After(deadline):
-			t.Fatal("the setup differs: the rest would too")
-		}
-		for i := range programs {
-			both[0][i].conn.Close()
-			both[1][i].conn.Close()
-		}
+		both[0][i], both[1][i] = a, b
 	}
+	return both
 }
 
 // startScout does what a far half's scout does.
@@ -77,8 +66,15 @@ func startScout(t *testing.T, s *xtest.Server) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := explore(conn, conn, s.Cookie); err != nil {
+	c, err := explore(conn, conn, s.Cookie, newWatched(unheard))
+	if err != nil {
 		t.Fatal(err)
+	}
+	for root := range c.server.roots { // the first to ask for monitors makes atoms of their names
+		conn.Write(appendUnits(nil, c.server.randr, 42, root, 1))
+		if _, err := readReply(conn); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return conn
 }
@@ -114,6 +110,14 @@ const rounds = 150
 func compare(t *testing.T, i int, majors map[string]byte, alone, behind *xclient) {
 	var sequence int
 	talk := &talker{c: alone, r: rand.New(rand.NewPCG(7, uint64(i))), x: i * 150, majors: majors}
+	for _, c := range []*xclient{alone, behind} {
+		selection := watchedSelections[i%len(watchedSelections)]
+		c.send(c.request(internAtom, 0, len(testAtoms[i]), 0, testAtoms[i]))
+		talk.own = c.order.Uint32(c.until(1)[0][8:])
+		c.send(c.request(internAtom, 0, len(selection), 0, selection))
+		talk.selection = c.order.Uint32(c.until(2)[0][8:])
+	}
+	sequence = 2
 	for round := range rounds {
 		var said []byte
 		var names []string
@@ -144,7 +148,7 @@ func compare(t *testing.T, i int, majors map[string]byte, alone, behind *xclient
 
 // used is how many bytes of these events say something (appendix B): in the rest Xvfb leaves
 // what was there.
-var used = map[byte]int{12: 18, 18: 13, 19: 13, 22: 27, 28: 17}
+var used = map[byte]int{12: 18, 17: 12, 18: 13, 19: 13, 22: 27, 28: 17, 29: 16}
 
 // blot blots out what a server may say as it likes: that, times, and which window of another
 // program is below.
@@ -157,6 +161,8 @@ func blot(m []byte) {
 	switch kind {
 	case 22, 28: // ConfigureNotify, PropertyNotify
 		clear(m[12:16])
+	case 29: // SelectionClear
+		clear(m[4:8])
 	case x11.Error:
 		clear(m[11:])
 		if !slices.Contains([]byte{2, 3, 4, 5, 6, 7, 12, 13, 14}, x11.ErrorCode(m)) {
@@ -193,6 +199,8 @@ type talker struct {
 	gc      uint32
 	big     bool
 	majors  map[string]byte
+
+	own, selection uint32 // atoms that no other program uses
 }
 
 // count returns how many requests there are.
@@ -283,10 +291,30 @@ func (k *talker) introduces() []byte {
 	return k.c.request(k.extension(name), 0, uint32(k.r.IntN(6)), uint32(k.r.IntN(3)))
 }
 
+// watched returns a request about what others do not change either.
+func (k *talker) watched() []byte {
+	c, r := k.c, k.r
+	switch r.IntN(7) {
+	case 0:
+		return c.request(getSelectionOwner, byte(r.IntN(9)), k.selection)
+	case 1:
+		return c.request(getProperty, 0, c.root(), k.own, uint32(0), uint32(0), uint32(100))
+	case 2:
+		return c.request(k.extension(xkeyboard), 8, pick(r, []int{coreKeyboard, 3, 99}), 7, make([]byte, 20), r.IntN(99))
+	case 3:
+		return c.request(k.extension("RANDR"), 6, c.root())
+	case 4:
+		return c.request(k.extension("XInputExtension"), 56, r.IntN(9), r.IntN(9))
+	case 5:
+		return c.request(k.extension("XINERAMA"), 5)
+	}
+	return c.request(getModifierMapping, byte(r.IntN(9)))
+}
+
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(31) {
+	switch r.IntN(36) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -353,13 +381,26 @@ func (k *talker) next() (name string, request []byte) {
 	case 27:
 		return "grab", append(c.request(grabServer, byte(r.IntN(2))), c.request(ungrabServer, 0)...)
 	case 28:
-		const propertyChange = 1 << 22
-		mask := pick(r, []uint32{propertyChange, propertyChange, 0, 1 << 25})
+		const structureNotify = 1 << 17
+		mask := pick(r, []uint32{structureNotify, structureNotify, 0, 1 << 25})
 		return "select on the root", c.request(changeWindowAttributes, 9, c.root(), uint32(eventMaskOnly), mask)
 	case 29:
 		return "RANDR SelectInput", c.request(k.extension("RANDR"), 4, pick(r, []uint32{c.root(), c.root(), 5}), 11, 0)
 	case 30:
 		return "XKEYBOARD SelectEvents", c.request(k.extension(xkeyboard), 1, pick(r, []int{coreKeyboard, 3, 99}), 7, 0, 7, 255, 255)
+	case 31:
+		value := make([]byte, r.IntN(200))
+		return "ChangeProperty of the root", c.request(18, byte(r.IntN(3)), c.root(), k.own, uint32(31), byte(8), byte(0), 0, uint32(len(value)), value)
+	case 32:
+		return "DeleteProperty of the root", c.request(deleteProperty, 0, c.root(), k.own)
+	case 33:
+		return "GetProperty of the root", c.request(getProperty, byte(r.IntN(10)/9), c.root(), k.own, uint32(0), uint32(0), uint32(r.IntN(2)*100))
+	case 34:
+		return "SetSelectionOwner", append(c.request(setSelectionOwner, 0, k.window(), k.selection, uint32(0)), c.request(getSelectionOwner, byte(r.IntN(9)), k.selection)...)
+	case 35:
+		return "DestroyWindow", c.request(destroyWindow, 0, k.window())
+	case 26:
+		return "what is watched", k.watched()
 	case 24:
 		return "unknown", c.request(byte(120+r.IntN(7)), 0, uint32(5))
 	case 25:

@@ -40,7 +40,7 @@ func (f *far) scout(ctx context.Context) {
 	defer stream.Close()
 	defer context.AfterFunc(ctx, func() { stream.Close() })()
 	in := bufio.NewReaderSize(stream, 4<<10)
-	c, err := explore(stream, in, f.config.Offer.Cookie)
+	c, err := explore(stream, in, f.config.Offer.Cookie, f.watched)
 	back(c)
 	if err != nil {
 		// Without it all passes: a program may hear why.
@@ -53,6 +53,13 @@ func (f *far) scout(ctx context.Context) {
 	for said := range c.server.rehearsals() {
 		rehearsals.Go(func() { f.rehearse(ctx, c, said) })
 	}
+	rehearsals.Go(func() {
+		select {
+		case <-f.watched.ready:
+			f.rehearse(ctx, c, c.watchedRehearsal())
+		case <-ctx.Done():
+		}
+	})
 	if err := errors.Join(c.learnNames(stream, in), c.learnColours(stream, in)); err != nil && ctx.Err() == nil {
 		f.config.Log.Warn("X11: less is answered on this side", "err", err)
 	}
@@ -126,7 +133,7 @@ type question struct {
 }
 
 // explore asks the X server.
-func explore(out io.Writer, in io.Reader, cookie []byte) (*constants, error) {
+func explore(out io.Writer, in io.Reader, cookie []byte, w *watched) (*constants, error) {
 	requests, questions := questionnaire()
 	if _, err := out.Write(append(scoutSetup(cookie), requests...)); err != nil {
 		return nil, err
@@ -151,7 +158,7 @@ func explore(out io.Writer, in io.Reader, cookie []byte) (*constants, error) {
 	}
 	s := newServer(majors)
 	s.colormaps, s.roots = parseScreens(answer)
-	c := newConstants(s)
+	c := newConstants(s, w)
 	for key, reply := range replies {
 		c.put(key, reply)
 	}

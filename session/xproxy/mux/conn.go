@@ -18,13 +18,32 @@ const (
 	maxRefused = 1024
 )
 
+// MaxNotice is the longest notice, in bytes; maxNotices bounds those that wait to be sent.
+const (
+	MaxNotice  = 4 << 10
+	maxNotices = 1024
+)
+
 // ErrClosed is the error of what is used after Close.
 var ErrClosed = errors.New("connection closed")
+
+// Config says what one side of a connection does.
+type Config struct {
+	Accept bool // it accepts streams; the other side opens them
+
+	// Notice takes a notice of the peer's: what the peer had written before is there to be
+	// read by then, and nothing that it wrote later. May be nil where the peer sends none.
+	Notice func(payload []byte)
+
+	// Fence is called before a batch of what was written goes out, and returns a notice
+	// that is to be ahead of it; empty for none. May be nil.
+	Fence func() []byte
+}
 
 // Conn is one side of a connection. One side opens streams, the other accepts them.
 type Conn struct {
 	rw     io.ReadWriteCloser
-	accept bool
+	config Config
 	wake   chan struct{} // there may be something to send
 	done   chan struct{} // closed with err
 	tasks  sync.WaitGroup
@@ -35,6 +54,8 @@ type Conn struct {
 	last     uint32       // number of the stream opened last, by either side
 	accepted chan *Stream // room for maxStreams
 	refused  []uint32     // streams that are too many, and the peer not told
+	notices  [][]byte     // that wait to be sent
+	news     bool         // the fence has something
 	busy     []*Stream    // that have something to write
 	served   uint64       // of the stream that was served last
 	spare    int          // by which windows may still grow, in bytes
@@ -43,12 +64,11 @@ type Conn struct {
 	pace     pace
 }
 
-// New begins to speak over rw, which it owns. accept tells the two sides apart. Close
-// has to follow.
-func New(rw io.ReadWriteCloser, accept bool) (*Conn, error) {
+// New begins to speak over rw, which it owns. Close has to follow.
+func New(rw io.ReadWriteCloser, config Config) (*Conn, error) {
 	c := &Conn{
 		rw:       rw,
-		accept:   accept,
+		config:   config,
 		wake:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		streams:  make(map[uint32]*Stream),
@@ -81,7 +101,7 @@ func (c *Conn) Open() (*Stream, error) {
 	switch {
 	case c.err != nil:
 		return nil, c.err
-	case c.accept:
+	case c.config.Accept:
 		return nil, errors.New("streams are opened by the other side")
 	case len(c.streams) >= maxStreams || c.last == 1<<32-1:
 		return nil, errors.New("too many streams")
@@ -95,7 +115,7 @@ func (c *Conn) Open() (*Stream, error) {
 
 // add adds a stream.
 func (c *Conn) add(id uint32) *Stream {
-	s := &Stream{conn: c, id: id, window: firstWindow, credit: firstWindow, allowance: firstWindow, opened: c.accept}
+	s := &Stream{conn: c, id: id, window: firstWindow, credit: firstWindow, allowance: firstWindow, opened: c.config.Accept}
 	s.change.L = &c.mu
 	c.streams[id] = s
 	return s
@@ -111,6 +131,30 @@ func (c *Conn) Accept(ctx context.Context) (*Stream, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Notice sends something that is no stream's, of 1 to MaxNotice bytes: ahead of all that is
+// written from now on.
+func (c *Conn) Notice(payload []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return c.err
+	case len(c.notices) >= maxNotices:
+		return errors.New("too many notices")
+	}
+	c.notices = append(c.notices, payload)
+	c.wakeWriter()
+	return nil
+}
+
+// Wake has the fence asked although nothing was written.
+func (c *Conn) Wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.news = true
+	c.wakeWriter()
 }
 
 // Done is closed when the connection has ended.
@@ -194,6 +238,8 @@ func (c *Conn) takeFrame(f frame) error {
 		}
 		c.wakeWriter()
 		return nil
+	case frameNotice:
+		return c.takeNotice(f.payload)
 	case frameOpen:
 		return c.takeOpen(f.stream)
 	}
@@ -220,9 +266,20 @@ func (c *Conn) takeFrame(f frame) error {
 	return nil
 }
 
+// takeNotice hands a notice on, without the lock: who takes it may have something to send.
+func (c *Conn) takeNotice(payload []byte) error {
+	if c.config.Notice == nil {
+		return errors.New("a notice, of which there are none")
+	}
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	c.config.Notice(payload)
+	return nil
+}
+
 // takeOpen takes a new stream. What is too many is refused.
 func (c *Conn) takeOpen(id uint32) error {
-	if !c.accept || id != c.last+1 {
+	if !c.config.Accept || id != c.last+1 {
 		return fmt.Errorf("stream %d follows %d", id, c.last)
 	}
 	c.last = id

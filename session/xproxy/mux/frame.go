@@ -17,6 +17,7 @@ const (
 	frameClose                  // the sender of this says no more
 	frameReset                  // the same, and it reads no more either
 	frameAck                    // stream 0: how many bytes of batches have come so far, in eight bytes
+	frameNotice                 // stream 0: a notice, for whoever uses the connection
 )
 
 const frameHead = 7
@@ -58,14 +59,22 @@ func cutFrame(b []byte) (f frame, rest []byte, err error) {
 	case frameAck:
 		want = 8
 	case frameData:
-		if want = size; size == 0 || size > maxData {
-			want = -1
-		}
+		want = bounded(size, maxData)
+	case frameNotice:
+		want = bounded(size, MaxNotice)
 	default:
 		return frame{}, nil, fmt.Errorf("frame of kind %d", f.kind)
 	}
-	if size != want || (f.stream == 0) != (f.kind == frameAck) {
+	if size != want || (f.stream == 0) != (f.kind >= frameAck) {
 		return frame{}, nil, fmt.Errorf("frame of kind %d with %d bytes for stream %d", f.kind, size, f.stream)
 	}
 	return f, b[frameHead+size:], nil
+}
+
+// bounded returns a size that is right, or else one that no payload has.
+func bounded(size, most int) int {
+	if size == 0 || size > most {
+		return -1
+	}
+	return size
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ func pair(t testing.TB) (opener, acceptor *Conn) {
 
 func connect(t testing.TB, rw io.ReadWriteCloser, accept bool) *Conn {
 	t.Helper()
-	c, err := New(rw, accept)
+	c, err := New(rw, Config{Accept: accept, Notice: func([]byte) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +302,7 @@ func FuzzPeer(f *testing.F) {
 			a.Write(data)
 			a.Close()
 		}()
-		c, err := New(b, true)
+		c, err := New(b, Config{Accept: true, Notice: func([]byte) {}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,4 +339,70 @@ func BenchmarkThroughput(b *testing.B) {
 	for b.Loop() {
 		near.Write(p)
 	}
+}
+
+// Notices come in order with what is written, and fences' ahead of it.
+func TestNotices(t *testing.T) {
+	a, b := net.Pipe()
+	var heard []string
+	var fences int
+	done := make(chan struct{})
+	opener, err := New(a, Config{Fence: func() []byte {
+		if fences++; fences == 3 {
+			return []byte("fence")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opener.Close()
+	var acceptor *Conn
+	ready := make(chan struct{})
+	acceptor, err = New(b, Config{Accept: true, Notice: func(p []byte) {
+		<-ready
+		acceptor.mu.Lock() // it is free
+		n := 0
+		for _, s := range acceptor.streams {
+			n += s.in.len()
+		}
+		acceptor.mu.Unlock()
+		heard = append(heard, fmt.Sprintf("%s after %d", p, n))
+		if string(p) == "last" {
+			close(done)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer acceptor.Close()
+	s, err := opener.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := func() {
+		for left := 1; left > 0; time.Sleep(time.Millisecond) {
+			opener.mu.Lock()
+			left = s.out.len() + len(opener.notices)
+			opener.mu.Unlock()
+		}
+	}
+	s.Write([]byte("12345"))
+	sent()
+	opener.Notice([]byte("notice"))
+	s.Write([]byte("67890"))
+	sent()
+	s.Write([]byte("abc"))
+	sent()
+	opener.Notice([]byte("last"))
+	close(ready)
+	<-done
+	if want := []string{"notice after 5", "fence after 10", "last after 13"}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
+	if _, err := acceptor.Open(); err == nil {
+		t.Error("the acceptor opens a stream")
+	}
+	acceptor.Notice([]byte("to whom?"))
+	<-acceptor.Done()
 }

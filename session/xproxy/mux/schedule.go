@@ -18,7 +18,7 @@ func (c *Conn) join(s *Stream) {
 
 // appendData appends data of the streams whose turn it is.
 func (c *Conn) appendData(b []byte) []byte {
-	for len(b)+2*frameHead+maxData <= maxBatch {
+	for len(b)+2*frameHead+maxData <= maxBatch-fenceRoom {
 		s := c.next()
 		if s == nil {
 			return b

@@ -7,9 +7,14 @@ import (
 
 // send sends what there is, until an error.
 func (c *Conn) send(e *encoder) error {
-	frames := make([]byte, 0, maxBatch)
+	buf := make([]byte, 0, maxBatch)
 	for {
-		frames = c.collect(frames[:0])
+		frames, fenced := c.collect(buf)
+		if fenced && c.config.Fence != nil {
+			if notice := c.config.Fence(); len(notice) > 0 {
+				frames = append(appendFrame(nil, frameNotice, 0, notice), frames...)
+			}
+		}
 		if len(frames) == 0 {
 			select {
 			case <-c.wake:
@@ -29,6 +34,9 @@ func (c *Conn) send(e *encoder) error {
 	}
 }
 
+// fenceRoom is what a batch has room for ahead of its frames, in bytes.
+const fenceRoom = frameHead + MaxNotice
+
 func (c *Conn) perByte() float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,23 +49,31 @@ func (c *Conn) noteSent(n int) {
 	c.pace.noteSent(n, time.Now())
 }
 
-// collect appends the frames of the next batch.
-func (c *Conn) collect(b []byte) []byte {
+// collect appends the frames of the next batch. fenced says that the fence comes before it.
+func (c *Conn) collect(b []byte) (frames []byte, fenced bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return b
+		return b, false
 	}
 	if c.received-c.told >= ackEvery {
 		c.told = c.received
 		b = appendFrame(b, frameAck, 0, binary.LittleEndian.AppendUint64(nil, c.told))
 	}
-	for len(c.refused) > 0 && len(b) < maxBatch/2 {
-		b = appendFrame(b, frameReset, c.refused[0], nil)
-		c.refused = c.refused[1:]
+	const half = maxBatch / 2
+	for ; len(c.notices) > 0 && len(b) < half; c.notices = c.notices[1:] {
+		b = appendFrame(b, frameNotice, 0, c.notices[0])
 	}
+	if len(c.notices) > 0 {
+		c.wakeWriter()
+		return b, false // all that was written comes after them
+	}
+	for ; len(c.refused) > 0 && len(b) < half; c.refused = c.refused[1:] {
+		b = appendFrame(b, frameReset, c.refused[0], nil)
+	}
+	before := len(b)
 	for _, s := range c.streams {
-		if len(b) > maxBatch/2 {
+		if len(b) > half {
 			c.wakeWriter()
 			break
 		}
@@ -66,7 +82,9 @@ func (c *Conn) collect(b []byte) []byte {
 	if c.pace.mayGo() {
 		b = c.appendData(b)
 	}
-	return b
+	fenced = c.news || len(b) > before
+	c.news = false
+	return b, fenced
 }
 
 // appendControl appends what is to be said about a stream, besides its data. A close comes
