@@ -51,6 +51,9 @@ type Ended struct {
 	// From is the client on which the user ended this session for another one, if
 	// that is why it ended.
 	From string `json:"from,omitempty"`
+
+	// Dark says that the session's display ended before the session.
+	Dark bool `json:"dark,omitempty"`
 }
 
 // Warning is something that an administrator should know about the session.

@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"os/signal"
 	"syscall"
 
 	"goldm/internal/cli"
-	"goldm/internal/xauth"
+	"goldm/server-agent/display"
 	"goldm/session/xproxy"
 )
 
@@ -20,6 +20,8 @@ func showX11(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		return cli.Usagef("x11 takes no operands")
 	}
+	// Else a client that has gone would end us before our files are removed: os/signal, SIGPIPE.
+	signal.Ignore(syscall.SIGPIPE)
 	stdio, err := newStdio()
 	if err != nil {
 		return err
@@ -28,46 +30,22 @@ func showX11(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	display, authority, err := openDisplay(offer)
+	d, err := display.Open(offer.Cookie)
 	if err != nil {
 		return errors.Join(err, xproxy.Answer(stdio, xproxy.Place{Error: err.Error()}))
 	}
-	defer os.RemoveAll(filepath.Dir(authority))
-	defer display.Close()
-	if err := xproxy.Answer(stdio, xproxy.Place{Display: display.Name(), Authority: authority}); err != nil {
+	defer d.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.Follow(cancel)
+	if err := xproxy.Answer(stdio, xproxy.Place{Display: d.Name(), Authority: d.Authority()}); err != nil {
 		return err
 	}
 	return xproxy.Far(ctx, stdio, xproxy.FarConfig{
-		Listener: display,
+		Listener: d,
 		Offer:    offer,
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
-}
-
-// openDisplay takes a display number and writes the cookie into a file of the session's, in
-// a folder of its own.
-func openDisplay(offer xproxy.Offer) (display *xproxy.Display, authority string, err error) {
-	folder, err := os.MkdirTemp(os.Getenv("XDG_RUNTIME_DIR"), "ltsp-x11-")
-	if err != nil {
-		return nil, "", fmt.Errorf("folder for the cookie: %w", err)
-	}
-	authority = filepath.Join(folder, "Xauthority")
-	if err = writeCookie(authority, offer.Cookie); err == nil {
-		display, err = xproxy.Listen()
-	}
-	if err != nil {
-		return nil, "", errors.Join(err, os.RemoveAll(folder))
-	}
-	return display, authority, nil
-}
-
-func writeCookie(name string, cookie []byte) error {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	entry := xauth.Entry{Family: xauth.Wild, Name: xauth.MITMagicCookie, Data: cookie}
-	return errors.Join(xauth.Write(file, []xauth.Entry{entry}), file.Close())
 }
 
 // stdio is standard input and output as one connection. Close ends a Read that waits.

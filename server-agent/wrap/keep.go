@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/sound"
 )
@@ -162,6 +163,9 @@ func cleanUp(id string, env []string, log *slog.Logger) {
 		log.Warn("left behind", "err", err)
 	}
 	if err := sound.Remove(env); err != nil {
+		log.Warn("left behind", "err", err)
+	}
+	if err := display.Remove(env); err != nil {
 		log.Warn("left behind", "err", err)
 	}
 }

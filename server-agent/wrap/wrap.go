@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/server-agent/display"
 	"goldm/server-agent/menu"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/sound"
@@ -73,8 +74,11 @@ func Run(ctx context.Context, cfg Config) (status int, err error) {
 	s.sound.Stop()
 	s.brood.end()
 	s.brood.forget(s.cfg.Desktop.Env)
-	status = shellStatus(s.brood.status)
-	s.say(&agentwire.Ended{Status: status, From: s.folder.EndedFrom()})
+	status, dark := shellStatus(s.brood.status), s.display.IsGone()
+	if dark && status == 0 {
+		status = 1 // nobody logged out
+	}
+	s.say(&agentwire.Ended{Status: status, From: s.folder.EndedFrom(), Dark: dark})
 	return status, nil
 }
 
@@ -88,16 +92,17 @@ func ignoreBrokenPipes() (restore func()) {
 
 // session is a desktop that runs. Its fields belong to the goroutine of Run.
 type session struct {
-	cfg    Config
-	log    *slog.Logger
-	brood  *brood
-	client *outlet // messages
-	stderr *outlet // the log
-	folder sessions.Folder
-	output *relay // the desktop's own output, nil before the start
-	sound  *sound.Folder
-	menu   *menu.Menu
-	stop   chan struct{} // closed at the end, for the goroutine that reads In
+	cfg     Config
+	log     *slog.Logger
+	brood   *brood
+	client  *outlet // messages
+	stderr  *outlet // the log
+	folder  sessions.Folder
+	output  *relay // the desktop's own output, nil before the start
+	sound   *sound.Folder
+	menu    *menu.Menu
+	display *display.Held
+	stop    chan struct{} // closed at the end, for the goroutine that reads In
 
 	messages <-chan agentwire.Message // from the client; closed when it has gone
 	silence  *time.Timer              // runs once the client has pinged
@@ -125,6 +130,7 @@ func (s *session) close() {
 	if err := s.menu.Remove(); err != nil {
 		s.log.Warn("left behind", "err", err)
 	}
+	s.display.Release()
 	cleanUp(s.cfg.ID, s.cfg.Desktop.Env, s.log)
 	close(s.stop)
 	s.brood.close()
@@ -144,6 +150,9 @@ func (s *session) start(ctx context.Context) error {
 	}
 	s.output = output
 	env := s.makeFolder()
+	if s.display, err = display.Hold(env); err != nil {
+		s.warn("the session may outlive its display: %v", err)
+	}
 	s.begun()
 	if s.sound, err = sound.Open(env, s.log); err != nil {
 		s.log.Warn("sound", "err", err)
@@ -229,6 +238,8 @@ func (s *session) wait(ctx context.Context) (reason string) {
 			}
 		case <-keeperGone:
 			return "the keeper has gone"
+		case <-s.display.Gone():
+			return "the display has gone"
 		case <-s.silence.C:
 			return "the client is silent"
 		case <-s.client.broken:

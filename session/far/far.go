@@ -6,6 +6,7 @@ package far
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -48,6 +49,7 @@ type End struct {
 	others  []agentwire.Session // that were in the way; to be read after Close
 	from    string              // where the session was ended from; likewise
 	drained bool                // the server takes no new logins; likewise
+	dark    bool                // the session lost its display; likewise
 
 	toProcess, fromProcess *io.PipeReader
 	toUs, fromUs           *io.PipeWriter
@@ -90,6 +92,14 @@ func (e *End) Complaints() string { return e.tail.String() }
 // Drained tells, after Close, that the server takes no new logins.
 func (e *End) Drained() bool { return e.drained }
 
+// Darkened returns, after Close, a sentence where the session had lost its display.
+func (e *End) Darkened(server string) string {
+	if !e.dark {
+		return ""
+	}
+	return fmt.Sprintf("The server %s lost the way to this screen, which ended the session. Log in again.", server)
+}
+
 // listen reads what the process prints. Without an agent that is whatever the
 // desktop's programs print, and no business of ours.
 func (e *End) listen() {
@@ -115,7 +125,7 @@ func (e *End) listen() {
 			}
 		case *agentwire.Ended:
 			e.log.Info("the agent ended the session", "status", message.Status)
-			e.from = message.From
+			e.from, e.dark = message.From, message.Dark
 		case *agentwire.Others:
 			e.others = message.List
 		case *agentwire.Drained:
