@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 
@@ -34,11 +39,10 @@ func (c *Client) roundTrip() time.Duration {
 	return time.Since(began)
 }
 
-// Accelerate shows a display to the user's programs on the server by the accelerator, until
-// the connection is closed, and returns what leads there: variables for their
-// environment. The near half gives them to a Forwarder, whose policy holds here too.
-// It fails where the server has no ltsp-server-agent.
-func (c *Client) Accelerate(ctx context.Context, display *x11.Display) (map[string]string, error) {
+// accelerate shows a display by the accelerator. The near half gives programs to a
+// Forwarder, whose policy holds here too. Where the server has no ltsp-server-agent, or
+// one of before the accelerator, the command ends at once, and io.EOF is in the error's chain.
+func (c *Client) accelerate(ctx context.Context, display *x11.Display) (*Shown, error) {
 	forwarder, err := x11.NewForwarder(x11.Config{Display: display, Log: c.log})
 	if err != nil {
 		return nil, err
@@ -55,19 +59,37 @@ func (c *Client) Accelerate(ctx context.Context, display *x11.Display) (map[stri
 		config.Dial = func(ctx context.Context) (io.ReadWriteCloser, error) { return display.Dial(ctx) }
 		config.AuthName, config.AuthData = display.AuthName, display.AuthData
 	}
+	carrying, stop := context.WithCancel(c.ctx)
 	near := func() {
-		if err := xproxy.Near(c.ctx, channel, config); err != nil {
+		defer stop()
+		if err := xproxy.Near(carrying, channel, config); err != nil {
 			c.log.Warn("the accelerated display has ended", "err", err)
 		}
 	}
 	if !c.task(near) {
+		stop()
 		channel.Close()
 		return nil, errClosed
 	}
-	return map[string]string{
+	env := map[string]string{
 		"DISPLAY":    fmt.Sprintf("%s.%d", place.Display, display.Screen),
 		"XAUTHORITY": place.Authority,
-	}, nil
+	}
+	return &Shown{env: env, remove: stop}, nil
+}
+
+// displayName is what a far half may have taken.
+var displayName = regexp.MustCompile(`^:[0-9]{1,4}$`)
+
+// checkPlace makes sure that a server's word is fit for an environment.
+func checkPlace(place xproxy.Place) error {
+	if !displayName.MatchString(place.Display) {
+		return fmt.Errorf("the accelerator's display is %.40q", place.Display)
+	}
+	if !path.IsAbs(place.Authority) || strings.ContainsFunc(place.Authority, unicode.IsControl) || !utf8.ValidString(place.Authority) {
+		return fmt.Errorf("the accelerator's cookie is in %.100q", place.Authority)
+	}
+	return nil
 }
 
 // meetFarHalf starts the far half, which takes programs that have the forwarder's cookie.
@@ -88,6 +110,9 @@ func (c *Client) meetFarHalf(ctx context.Context, forwarder *x11.Forwarder) (ssh
 	place, err := xproxy.Introduce(channel, offer)
 	if !stop() {
 		err = errors.Join(err, context.Cause(ctx))
+	}
+	if err == nil {
+		err = checkPlace(place)
 	}
 	if err != nil {
 		channel.Close()

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"goldm/internal/failure"
+	"goldm/internal/via"
 	"goldm/session/auth"
 	"goldm/session/hostkeys"
 	"goldm/session/internal/backoff"
@@ -33,6 +34,10 @@ type Config struct {
 	// X11 says that the session needs it: a server that forwards none is asked why
 	// at once.
 	X11 bool
+
+	// Way is how the session's display is reached. Where there are others than Forwarded
+	// a server that forwards none is not refused before they are tried.
+	Way via.Way
 
 	// OneTry ends a Dial where the server is busy, for who knows another one. Else
 	// it tries again while Patience allows.

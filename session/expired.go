@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/failure"
 	"goldm/internal/text"
+	"goldm/internal/via"
 	"goldm/session/auth"
 	"goldm/session/passwd"
 	"goldm/session/prompt"
@@ -71,7 +72,7 @@ func (d *dialler) look(ctx context.Context, client *Client) (said string, err er
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	case ran && !forwards:
+	case ran && !forwards && d.Way == via.Forwarded:
 		return "", client.noX11()
 	case ran, forwards && !strings.Contains(said, wantsTerminal): // a command that the administrator forces
 		return "", nil

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
+	"goldm/internal/via"
 	"goldm/session"
 	"goldm/session/internal/sshtest"
 	"goldm/session/prompt"
@@ -164,17 +165,19 @@ func TestNoSession(t *testing.T) {
 	nothing := func(x *sshtest.Exec) { x.Exit(77) }
 	for name, tt := range map[string]struct {
 		config   sshtest.Config
+		way      via.Way
 		sentence string // empty for a login that succeeds
 	}{
-		"says why":     {sshtest.Config{NoX11: true, Exec: refuses}, "does not start a session. It says: There were too many logins for 'anna'."},
-		"has no xauth": {sshtest.Config{NoX11: true, Exec: nothing}, "install xauth"},
-		"forwards":     {sshtest.Config{Exec: refuses}, ""},
-		"says nothing": {sshtest.Config{NoX11: true, Exec: func(x *sshtest.Exec) { x.Exit(1) }}, ""},
-		"runs nothing": {sshtest.Config{NoX11: true, NoExec: true}, ""},
-		"ends nothing": {sshtest.Config{NoX11: true, Exec: func(x *sshtest.Exec) { x.Close() }}, ""},
+		"says why":       {sshtest.Config{NoX11: true, Exec: refuses}, via.Forwarded, "does not start a session. It says: There were too many logins for 'anna'."},
+		"has no xauth":   {sshtest.Config{NoX11: true, Exec: nothing}, via.Forwarded, "install xauth"},
+		"may do without": {sshtest.Config{NoX11: true, Exec: nothing}, via.Auto, ""},
+		"forwards":       {sshtest.Config{Exec: refuses}, via.Forwarded, ""},
+		"says nothing":   {sshtest.Config{NoX11: true, Exec: func(x *sshtest.Exec) { x.Exit(1) }}, via.Forwarded, ""},
+		"runs nothing":   {sshtest.Config{NoX11: true, NoExec: true}, via.Forwarded, ""},
+		"ends nothing":   {sshtest.Config{NoX11: true, Exec: func(x *sshtest.Exec) { x.Close() }}, via.Forwarded, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := dial(t, sshtest.Start(t, tt.config), func(c *session.Config) { c.X11 = true })
+			_, err := dial(t, sshtest.Start(t, tt.config), func(c *session.Config) { c.X11, c.Way = true, tt.way })
 			switch {
 			case tt.sentence == "" && err != nil:
 				t.Error(err)

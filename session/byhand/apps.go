@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,14 +110,12 @@ func (r *run) startApps(ctx context.Context) *apps {
 	return a
 }
 
-// with adds what the session on the server has to know to its environment.
-func (a *apps) with(env map[string]string) map[string]string {
+// env is for the session on the server.
+func (a *apps) env() map[string]string {
 	if a == nil {
-		return env
+		return nil
 	}
-	all := map[string]string{"LTSP_LOCALAPPS_WINDOW": fmt.Sprintf("%#x", a.mailbox.Window())}
-	maps.Copy(all, env)
-	return all
+	return map[string]string{"LTSP_LOCALAPPS_WINDOW": fmt.Sprintf("%#x", a.mailbox.Window())}
 }
 
 // close ends the service. What runs goes on: it is the person's.

@@ -123,7 +123,7 @@ func TestApps(t *testing.T) {
 	if want := home + "|x_TIME1|mine|a b|$(id)|"; err != nil || string(shown) != want {
 		t.Errorf("%q, %v; want %q", shown, err, want)
 	}
-	if got := a.with(map[string]string{"A": "b"}); len(got) != 2 || !strings.HasPrefix(got["LTSP_LOCALAPPS_WINDOW"], "0x") {
+	if got := a.env(); len(got) != 1 || !strings.HasPrefix(got["LTSP_LOCALAPPS_WINDOW"], "0x") {
 		t.Errorf("environment %q", got)
 	}
 	a.close()
@@ -138,7 +138,7 @@ func TestAppsOff(t *testing.T) {
 	r := &run{log: slog.New(slog.DiscardHandler)}
 	r.display = &x11.Display{Number: x.Number, AuthName: xauth.MITMagicCookie, AuthData: x.Cookie}
 	a := r.startApps(t.Context())
-	if a != nil || len(a.with(nil)) > 0 {
+	if a != nil || len(a.env()) > 0 {
 		t.Error("on without --local-apps")
 	}
 	a.close()

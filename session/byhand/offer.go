@@ -2,6 +2,7 @@ package byhand
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"goldm/session"
@@ -13,7 +14,7 @@ type offer struct {
 	client *session.Client
 	sound  *sound.Sound
 	apps   *apps
-	shown  shown
+	shown  *session.Shown // nil where that failed
 	end    sync.Once
 }
 
@@ -21,7 +22,7 @@ type offer struct {
 func (r *run) offer(ctx context.Context, client *session.Client) (*offer, error) {
 	o := &offer{client: client, sound: r.startSound(ctx, client), apps: r.startApps(ctx)}
 	var err error
-	if o.shown, err = r.show(ctx, client); err != nil {
+	if o.shown, err = client.Show(ctx, r.display, r.x11); err != nil {
 		o.close()
 		return nil, err
 	}
@@ -29,13 +30,21 @@ func (r *run) offer(ctx context.Context, client *session.Client) (*offer, error)
 }
 
 // env returns the variables by which programs on the server find it.
-func (o *offer) env() map[string]string { return o.shown.with(o.apps.with(o.sound.Env())) }
+func (o *offer) env() map[string]string {
+	env := make(map[string]string)
+	for _, more := range []map[string]string{o.sound.Env(), o.apps.env(), o.shown.Env()} {
+		maps.Copy(env, more)
+	}
+	return env
+}
 
 // close takes away what lies on the server while the connection still stands, closes
 // that, and ends the rest. It may be called more than once.
 func (o *offer) close() {
 	o.end.Do(func() {
-		o.shown.remove()
+		if o.shown != nil {
+			o.shown.Remove()
+		}
 		o.sound.Remove()
 		o.client.Close()
 		o.apps.close()

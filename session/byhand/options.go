@@ -1,12 +1,12 @@
 package byhand
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"goldm/internal/cli"
+	"goldm/internal/via"
 	"goldm/session"
 )
 
@@ -28,8 +28,7 @@ type options struct {
 	session    string
 	identities list
 	noSound    bool
-	direct     bool // the display is reached over TCP
-	accelerate bool // the display is reached by the accelerator, if the server has one
+	x11        via.Way // how the display is reached
 	localApps  programs
 	legacyApps bool
 	verbose    bool
@@ -45,20 +44,6 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// transport is the option --x11: how the display is reached.
-type transport struct{ o *options }
-
-func (transport) String() string { return "auto" }
-
-func (t transport) Set(value string) error {
-	switch value {
-	case "auto", "accelerated", "forwarded", "direct":
-		t.o.direct, t.o.accelerate = value == "direct", value == "accelerated"
-		return nil
-	}
-	return errors.New("not one of auto, accelerated, forwarded and direct")
-}
-
 // parseOptions reads the command line.
 func parseOptions(args []string) (options, error) {
 	var o options
@@ -69,7 +54,7 @@ func parseOptions(args []string) (options, error) {
 	flags.BoolVar(&o.noSound, "no-sound", false, "keep programs on the server from the sound of this computer")
 	flags.Var(&o.localApps, "local-apps", "`programs` of this computer that the session may run as you, such as firefox,gimp")
 	flags.BoolVar(&o.legacyApps, "legacy-local-apps", false, "let the session ask for them by LTSP_COMMAND too")
-	flags.Var(transport{&o}, "x11", "the `way` of the display: auto, accelerated, forwarded, or direct, which is not encrypted")
+	flags.TextVar(&o.x11, "x11", via.Auto, "the `way` of the display: auto, accelerated, forwarded, or direct, which is not encrypted")
 
 	before, hasCommand := args, false
 	if i := slices.Index(args, "--"); i >= 0 {

@@ -1,6 +1,7 @@
 package byhand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -39,7 +40,7 @@ func (r *run) runCommand(ctx context.Context, client *session.Client) error {
 		Stdin:  readable(os.Stdin),
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
-		X11:    offer.shown.forwarded,
+		X11:    offer.shown.Forwarded(),
 	}
 	process := client.Command(cmd)
 	err = process.Start(ctx)
@@ -83,7 +84,7 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 		Stdin:  end.Stdin,
 		Stdout: end.Stdout,
 		Stderr: end.Stderr,
-		X11:    offer.shown.forwarded,
+		X11:    offer.shown.Forwarded(),
 	})
 	if err := process.Start(ctx); err != nil {
 		return failed(err)
@@ -116,7 +117,7 @@ func (r *run) desktopLine(more map[string]string) (string, error) {
 
 // verdict makes our exit status of how the desktop ended, and says why.
 func (r *run) verdict(result error, end *far.End) error {
-	if sentence := end.Unwelcome(); sentence != "" {
+	if sentence := cmp.Or(end.Unwelcome(), end.Darkened(r.target.host)); sentence != "" {
 		return failed(failure.New(result, "%s", sentence))
 	}
 	if said := text.Harmless(end.Complaints(), maxComplaints); result != nil && said != "" {

@@ -1,6 +1,8 @@
 package sshtest
 
 import (
+	"strings"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -118,7 +120,15 @@ func (s *Server) request(e *Exec, request *ssh.Request) bool {
 	return false
 }
 
+// noAgent tells whether a command is the X11 accelerator's, which this server has not, as sh
+// would say.
+func noAgent(e *Exec) bool { return strings.HasSuffix(e.Line, "exec ltsp-server-agent x11'") }
+
 func (s *Server) exec(e *Exec) {
+	if noAgent(e) && !s.config.Accelerator {
+		e.Exit(127)
+		return
+	}
 	if s.config.Exec == nil {
 		e.Exit(0)
 		return

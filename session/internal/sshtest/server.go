@@ -31,6 +31,9 @@ type Config struct {
 	NoX11     bool                    // refuse x11-req
 	NoExec    bool                    // refuse exec
 
+	// Accelerator has Exec run the far half of the X11 accelerator too, which is not there else.
+	Accelerator bool
+
 	// Subsystem serves a subsystem until it returns; nil for a server without any.
 	Subsystem func(name string, channel ssh.Channel)
 }
