@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
+	"goldm/internal/via"
 	"goldm/ldm/config"
 	"goldm/ldm/localuser"
 	"goldm/ldm/login"
@@ -268,7 +269,7 @@ func (s *Seat) runX(ctx context.Context, after time.Duration) error {
 	defer out.close()
 	user := s.xUser()
 	server, err := xserver.Start(ctx, xserver.Config{
-		Args: s.Settings.XServer, Fence: s.fence(user), User: user, TCP: s.Settings.DirectX,
+		Args: s.Settings.XServer, Fence: s.fence(user), User: user, TCP: s.Settings.X11 == via.Direct,
 		Dir: s.dir, Output: file, Group: s.children,
 	})
 	file.Close()

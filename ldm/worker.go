@@ -146,7 +146,7 @@ func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 		m.Env["LTSP_CLIENT_MAC"] = s.Client.MACs[0]
 	}
 	if s.x != nil {
-		m.Display, m.Cookie, m.Direct = s.x.Display, s.x.Cookie, s.Settings.DirectX
+		m.Display, m.Cookie, m.X11 = s.x.Display, s.x.Cookie, s.Settings.X11
 	}
 	return m
 }

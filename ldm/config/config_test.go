@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"goldm/internal/via"
 	"goldm/ldm/wire"
 )
 
@@ -180,6 +182,31 @@ func TestSound(t *testing.T) {
 	s = load(t, "[clients]\nSOUND_DAEMON=esd\nVOLUME=101\nMIC=maybe\nLDM_UID_RANGE=0-10\n", station)
 	if len(s.Problems) != 4 || s.SoundDaemon != "auto" || s.Volume != 90 || !s.Mic || s.UIDs.First != 30000 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+func TestX11(t *testing.T) {
+	for text, tt := range map[string]struct {
+		want     via.Way
+		problems string
+	}{
+		"":                                     {via.Auto, ""},
+		"LDM_X11=auto":                         {via.Auto, ""},
+		"LDM_X11=Accelerated":                  {via.Accelerated, ""},
+		"LDM_X11=forwarded\nLDM_DIRECTX=False": {via.Forwarded, ""},
+		"LDM_X11=direct":                       {via.Direct, ""},
+		"LDM_DIRECTX=True":                     {via.Direct, ""},
+		"LDM_DIRECTX=y\nLDM_X11=auto":          {via.Direct, ""},
+		"LDM_DIRECTX=y\nLDM_X11=direct":        {via.Direct, ""},
+		"LDM_DIRECTX=True\nLDM_X11=forwarded":  {via.Forwarded, "ltsp.conf:2: LDM_DIRECTX: LDM_X11=forwarded counts, and is something else"},
+		"LDM_DIRECTX=perhaps":                  {via.Auto, "ltsp.conf:2: LDM_DIRECTX: expected true or false"},
+		"LDM_X11=fast":                         {via.Auto, "ltsp.conf:2: LDM_X11: expected auto, accelerated, forwarded or direct"},
+		"LDM_X11=":                             {via.Auto, "ltsp.conf:2: LDM_X11: expected auto, accelerated, forwarded or direct"},
+	} {
+		s := load(t, "[clients]\n"+text+"\n", station)
+		if got := fmt.Sprint(s.Problems); s.X11 != tt.want || got != "["+tt.problems+"]" {
+			t.Errorf("%q: %v, %s", text, s.X11, got)
+		}
 	}
 }
 

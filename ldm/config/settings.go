@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"goldm/internal/via"
 	"goldm/ldm/localuser"
 	"goldm/ldm/sound"
 	"goldm/ldm/wire"
@@ -38,7 +39,7 @@ type Settings struct {
 	Greeter []string // command
 	XServer []string // command; its first word alone where no options are given
 	XRoot   bool     // the X server runs as root
-	DirectX bool     // X over plain TCP
+	X11     via.Way  // how the session reaches the display
 
 	Sound       bool
 	SoundDaemon string // one of sound.Names
@@ -110,7 +111,10 @@ var settings = []setting{
 	}},
 	{"LDM_GREETER", "ldm-greeter", func(s *Settings, text string) error { return setCommand(&s.Greeter, text) }},
 	{"XSERVER", "Xorg", func(s *Settings, text string) error { return setCommand(&s.XServer, text) }},
-	{"LDM_DIRECTX", "false", func(s *Settings, text string) error { return setBool(&s.DirectX, text) }},
+	{"LDM_X11", via.Auto.String(), func(s *Settings, text string) error {
+		return s.X11.UnmarshalText([]byte(strings.ToLower(text)))
+	}},
+	{"LDM_DIRECTX", "false", setDirect},
 	{"LDM_XROOT", "false", func(s *Settings, text string) error { return setBool(&s.XRoot, text) }},
 	{"SOUND", "true", func(s *Settings, text string) error { return setBool(&s.Sound, text) }},
 	{"SOUND_DAEMON", sound.Auto, func(s *Settings, text string) error {
@@ -225,6 +229,19 @@ func setCommand(to *[]string, text string) error {
 	if len(*to) == 0 {
 		return fmt.Errorf("expected a command")
 	}
+	return nil
+}
+
+// setDirect takes LTSP's own name for one of the values of LDM_X11, which comes before and counts.
+func setDirect(s *Settings, text string) error {
+	var direct bool
+	if err := setBool(&direct, text); err != nil || !direct {
+		return err
+	}
+	if s.X11 != via.Auto && s.X11 != via.Direct {
+		return fmt.Errorf("LDM_X11=%v counts, and is something else", s.X11)
+	}
+	s.X11 = via.Direct
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package wire
 
+import "goldm/internal/via"
+
 // A Message is a pointer to one of the structs of this package.
 type Message interface{ messageType() string }
 
@@ -22,8 +24,8 @@ type Login struct {
 	Display string `json:"display"` // the seat's X display, such as ":0"
 	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
 
-	// Direct says that the session reaches the display over TCP, not encrypted.
-	Direct bool `json:"direct,omitempty"`
+	// X11 is how the session reaches the display. A name that is none makes no message.
+	X11 via.Way `json:"x11,omitempty"`
 
 	// OneSession says what happens to other sessions of the user: EndOthers,
 	// AskOthers, or nothing where it is empty.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldm/internal/tagged"
+	"goldm/internal/via"
 )
 
 func pair(t *testing.T) (daemon, worker *Conn) {
@@ -41,7 +42,7 @@ func TestMessagesCross(t *testing.T) {
 			t.Fatalf("%v\n%s", err, diff)
 		}
 	}
-	cross(daemon, worker, &Login{ID: "1", User: "anna", Servers: []string{"s"}, Display: ":0", Cookie: []byte{1, 2}, Env: map[string]string{"LTSP_CLIENT": "192.0.2.1"}})
+	cross(daemon, worker, &Login{ID: "1", User: "anna", Servers: []string{"s"}, Display: ":0", Cookie: []byte{1, 2}, X11: via.Direct, Env: map[string]string{"LTSP_CLIENT": "192.0.2.1"}})
 	cross(daemon, worker, &Answer{Text: &answer})
 	cross(daemon, worker, &Answer{})
 	cross(daemon, worker, &Start{Session: "icewm-session", Sound: &Sound{Socket: "/run/native", Cookie: []byte{3}}})
@@ -51,6 +52,25 @@ func TestMessagesCross(t *testing.T) {
 	cross(worker, daemon, &Failed{Refused: true, Sentence: "No."})
 	cross(worker, daemon, &Started{})
 	cross(worker, daemon, &Ended{})
+}
+
+// A way that is none makes no login, whichever side has it.
+func TestWayOfTheDisplay(t *testing.T) {
+	for packet, want := range map[string]via.Way{`{"type":"login"}`: via.Auto, `{"type":"login","x11":"forwarded"}`: via.Forwarded} {
+		m, err := tagged.Decode([]byte(packet), fromDaemon)
+		if login, ok := m.(*Login); err != nil || !ok || login.X11 != want {
+			t.Errorf("%s: %v, %v", packet, m, err)
+		}
+	}
+	for _, packet := range []string{`{"type":"login","x11":"fast"}`, `{"type":"login","x11":3}`, `{"type":"login","x11":""}`, `{"type":"login","x11":["direct"]}`} {
+		if m, err := tagged.Decode([]byte(packet), fromDaemon); err == nil {
+			t.Errorf("%s: %v", packet, m)
+		}
+	}
+	daemon, _ := pair(t)
+	if err := daemon.Send(&Login{X11: 7}); err == nil {
+		t.Error("it is sent")
+	}
 }
 
 func TestEndIsEOF(t *testing.T) {

@@ -38,9 +38,14 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	apps := w.startApps(ctx, login, start)
 	defer apps.close()
 	defer w.attendMeanwhile(ctx, handlers{ran: apps.handler(), needHome: homes.need})()
-	process, end, err := w.startDesktop(ctx, client, login, start, offered.Env(), apps.env())
+	shown, err := show(ctx, client, login)
 	if err != nil {
-		return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
+		return w.notStarted(ctx, err)
+	}
+	defer shown.Remove()
+	process, end, err := w.startDesktop(ctx, client, shown, login, start, offered.Env(), apps.env())
+	if err != nil {
+		return w.notStarted(ctx, err)
 	}
 	offered.LeaveTo(end.Agent())
 	if err := w.conn.Send(&wire.Started{}); err != nil {
@@ -54,15 +59,21 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 		defer end.Close()
 		return w.endAtHome(ctx)
 	}
+	shown.Remove()
 	client.Close()
 	result := process.Wait()
 	end.Close()
 	ended := verdict(result, client.Server(), time.Since(began), end.Complaints())
-	ended.Sentence = cmp.Or(end.Unwelcome(), ended.Sentence)
+	ended.Sentence = cmp.Or(end.Unwelcome(), end.Darkened(client.Server()), ended.Sentence)
 	if end.Drained() {
 		ended.Sentence = fmt.Sprintf("The server %s takes no new logins now. Choose another one, or try again later.", client.Server())
 	}
 	return w.ended(ctx, ended)
+}
+
+// notStarted tells ldm why there is no desktop.
+func (w *worker) notStarted(ctx context.Context, err error) error {
+	return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
 }
 
 // awaitExit waits for the desktop's end, but not long once ctx has ended.
@@ -101,9 +112,9 @@ func (w *worker) endAtHome(ctx context.Context) error {
 	return err
 }
 
-// startDesktop starts the desktop, with more in its environment; the end is
+// startDesktop starts the desktop on a display, with more in its environment; the end is
 // followed, and is to be closed.
-func (w *worker) startDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start, more ...map[string]string) (*session.Process, *far.End, error) {
+func (w *worker) startDesktop(ctx context.Context, client *session.Client, shown *session.Shown, login *wire.Login, start *wire.Start, more ...map[string]string) (*session.Process, *far.End, error) {
 	settings := desktop.Settings{
 		Session:  start.Session,
 		Language: start.Language,
@@ -112,14 +123,9 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		Menu:     hasMenu(start.Apps),
 	}
 	maps.Copy(settings.Env, login.Env)
-	for _, env := range more {
+	for _, env := range append(more, shown.Env()) {
 		maps.Copy(settings.Env, env)
 	}
-	shown, err := show(ctx, client, login)
-	if err != nil {
-		return nil, nil, err
-	}
-	maps.Copy(settings.Env, shown.env)
 	if w.others != "" {
 		settings.Env[agentwire.OneSession] = w.others
 	}
@@ -134,7 +140,7 @@ func (w *worker) startDesktop(ctx context.Context, client *session.Client, login
 		Stdin:  end.Stdin,
 		Stdout: end.Stdout,
 		Stderr: end.Stderr,
-		X11:    shown.forwarded,
+		X11:    shown.Forwarded(),
 	})
 	if err := process.Start(ctx); err != nil {
 		end.Close()

@@ -67,7 +67,7 @@ func (w *worker) firstOf(ctx context.Context, login *wire.Login, keys *hostkeys.
 			if found {
 				trust = keys.Exactly()
 			}
-			client, err := w.dial(ctx, server, login.User, trust)
+			client, err := w.dial(ctx, server, login, trust)
 			if err == nil {
 				return client, w.admit(ctx, client, login, server)
 			}
@@ -115,17 +115,18 @@ func noneOf(servers []string, missed map[string]error) error {
 		"None of the servers can be reached. Check the network cable and try again, or ask the administrator.")
 }
 
-func (w *worker) dial(ctx context.Context, server, user string, keys *hostkeys.DB) (*session.Client, error) {
+func (w *worker) dial(ctx context.Context, server string, login *wire.Login, keys *hostkeys.DB) (*session.Client, error) {
 	host, port, err := session.ParseServer(server)
 	if err != nil {
 		return nil, err
 	}
 	return session.Dial(ctx, session.Config{
-		User:     user,
+		User:     login.User,
 		Host:     host,
 		Port:     port,
 		HostKeys: keys,
 		X11:      true,
+		Way:      login.X11,
 		OneTry:   true,
 		Prompter: w,
 		Progress: w.progress,

@@ -32,6 +32,9 @@ func TestDirectX(t *testing.T) {
 			mark := s.log.mark()
 			s.logOut()
 			s.backAtLogin(mark, x)
+			if out, err := s.Server.Command(t.Context(), "anna", "xauth", "-n", "list").Output(); err != nil || len(out) != 0 {
+				t.Errorf("left on the server: %s, %v", out, err)
+			}
 		})
 	}
 }

@@ -25,7 +25,7 @@ var rules = []rule{
 	{packages: "goldm/cmd/...", never: []string{gtk}},
 
 	// The wire messages are leaves, since both sides import them.
-	{packages: "goldm/ldm/wire", only: []string{"goldm/internal/tagged"}, never: []string{gtk, ssh}},
+	{packages: "goldm/ldm/wire", only: []string{"goldm/internal/tagged", "goldm/internal/via"}, never: []string{gtk, ssh}},
 	{packages: "goldm/ldm/greetd", only: []string{"goldm/internal/tagged"}, never: []string{gtk, ssh}},
 
 	{packages: "goldm/ldm/...", only: []string{"goldm/ldm/...", "goldm/internal/..."}, never: []string{gtk, ssh}},
