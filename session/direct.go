@@ -14,14 +14,6 @@ import (
 	"goldm/session/x11"
 )
 
-// DirectDisplay is a display that programs on the server reach over TCP, without
-// encryption.
-type DirectDisplay struct {
-	Name string // for DISPLAY on the server
-
-	client *Client
-}
-
 const (
 	// reachWithin is how long our own X server may take to answer.
 	reachWithin = 10 * time.Second
@@ -30,10 +22,10 @@ const (
 	cookieWithin = 2 * time.Second
 )
 
-// ShowDirectly lets the user's programs on the server reach a display of this computer
-// over TCP: it puts the display's cookie into the user's Xauthority file there,
+// showDirectly lets the user's programs on the server reach a display of this computer
+// over TCP, without encryption: it puts the display's cookie into the user's Xauthority file there,
 // by standard input, since arguments are public. The X server has to listen.
-func (c *Client) ShowDirectly(ctx context.Context, display *x11.Display) (*DirectDisplay, error) {
+func (c *Client) showDirectly(ctx context.Context, display *x11.Display) (*Shown, error) {
 	local, err := netip.ParseAddrPort(c.ssh.LocalAddr().String())
 	if err != nil {
 		return nil, fmt.Errorf("our address at the server: %w", err)
@@ -41,16 +33,19 @@ func (c *Client) ShowDirectly(ctx context.Context, display *x11.Display) (*Direc
 	if err := c.listens(ctx, local.Addr(), display); err != nil {
 		return nil, err
 	}
-	d := &DirectDisplay{Name: directName(local.Addr(), display), client: c}
+	name := directName(local.Addr(), display)
 	if display.AuthName != xauth.MITMagicCookie {
 		return nil, failure.New(fmt.Errorf("authorization %q", display.AuthName),
 			"The display here has no cookie, without which nobody may be let in over the network.")
 	}
-	err = d.xauth(ctx, fmt.Sprintf("add %s %s %s\n", d.Name, xauth.MITMagicCookie, hex.EncodeToString(display.AuthData)))
+	err = c.xauth(ctx, fmt.Sprintf("add %s %s %s\n", name, xauth.MITMagicCookie, hex.EncodeToString(display.AuthData)))
 	if err != nil {
 		return nil, failure.New(err, "The server %s could not be given the display's cookie. Ask the administrator to install xauth on it.", c.server)
 	}
-	return d, nil
+	return &Shown{
+		env:    map[string]string{"DISPLAY": name},
+		remove: func() { c.removeDirectly(name) },
+	}, nil
 }
 
 // listens makes sure that the X server takes connections at the address.
@@ -74,9 +69,9 @@ func directName(at netip.Addr, display *x11.Display) string {
 func plainAddress(a netip.Addr) string { return a.Unmap().WithZone("").String() }
 
 // xauth has xauth(1) on the server read commands, on a channel of its own.
-func (d *DirectDisplay) xauth(ctx context.Context, commands string) error {
+func (c *Client) xauth(ctx context.Context, commands string) error {
 	said := &limited{left: 1000}
-	process := d.client.Command(Cmd{Line: "xauth -q source -", Stdin: strings.NewReader(commands), Stderr: said})
+	process := c.Command(Cmd{Line: "xauth -q source -", Stdin: strings.NewReader(commands), Stderr: said})
 	if err := process.Start(ctx); err != nil {
 		return err
 	}
@@ -91,12 +86,12 @@ func (d *DirectDisplay) xauth(ctx context.Context, commands string) error {
 	return nil
 }
 
-// Remove takes the cookie away from the server again, if the connection is still
-// there. The X server's next cookie is another one in any case.
-func (d *DirectDisplay) Remove() {
+// removeDirectly takes the display's cookie away from the server again, if the connection is
+// still there. The X server's next cookie is another one in any case.
+func (c *Client) removeDirectly(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cookieWithin)
 	defer cancel()
-	if err := d.xauth(ctx, "remove "+d.Name+"\n"); err != nil {
-		d.client.log.Debug("the display's cookie stays on the server", "err", err)
+	if err := c.xauth(ctx, "remove "+name+"\n"); err != nil {
+		c.log.Debug("the display's cookie stays on the server", "err", err)
 	}
 }

@@ -49,14 +49,6 @@ func (c *Client) Show(ctx context.Context, display *x11.Display, asked via.Way) 
 	return &Shown{forwarded: display}, nil
 }
 
-func (c *Client) showDirectly(ctx context.Context, display *x11.Display) (*Shown, error) {
-	direct, err := c.ShowDirectly(ctx, display)
-	if err != nil {
-		return nil, err
-	}
-	return &Shown{env: map[string]string{"DISPLAY": direct.Name}, remove: direct.Remove}, nil
-}
-
 // Env returns the variables that lead programs to the display; none where the
 // server sets them.
 func (s *Shown) Env() map[string]string { return maps.Clone(s.env) }

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldm/internal/agentwire"
+	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/wrap"
 )
@@ -376,6 +377,48 @@ func (r *running) gone() {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// A session and its display end with each other. A program's status 0 is no logout then.
+func TestDisplay(t *testing.T) {
+	for _, first := range []string{"session", "display", "display, seen by a program"} {
+		runtime := runtimeDir(t)
+		t.Setenv("XDG_RUNTIME_DIR", runtime)
+		d, err := display.Open([]byte("0123456789abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		d.Follow(func() { close(ended) })
+		t.Cleanup(func() { d.Close() })
+		script := "sleep 54321 &\nwait"
+		if first == "display, seen by a program" {
+			script = "while [ -e " + d.Authority() + " ]; do sleep 0.01; done"
+		}
+		r := start(t, script, "XAUTHORITY="+d.Authority())
+		r.begun()
+		switch first {
+		case "session":
+			agentwire.Write(r.in, &agentwire.End{})
+			r.expect(&agentwire.Ended{Status: 143})
+			<-ended
+			d.Close()
+			r.ended(143)
+		default:
+			d.Close()
+			m, err := r.messages.Read()
+			if end, ok := m.(*agentwire.Ended); err != nil || !ok || !end.Dark || end.Status == 0 {
+				t.Errorf("%s: %+v, %v", first, m, err)
+			}
+			r.cmd.Wait()
+			if left := marked(r.mark); len(left) > 0 {
+				t.Errorf("%s: left behind: %q", first, left)
+			}
+		}
+		if _, err := os.Stat(d.Authority()); !os.IsNotExist(err) {
+			t.Errorf("%s: the display is there: %v", first, err)
+		}
 	}
 }
 

@@ -52,6 +52,19 @@ func TestAgent(t *testing.T) {
 	end.Close()
 }
 
+func TestDarkened(t *testing.T) {
+	for _, dark := range []bool{false, true} {
+		p, end := newProcess(), far.New(slog.New(slog.DiscardHandler))
+		end.Follow(t.Context(), p)
+		agentwire.Write(end.Stdout, &agentwire.Ended{Status: 1, Dark: dark})
+		close(p.exited)
+		end.Close()
+		if said := end.Darkened("server"); strings.Contains(said, "server") != dark || (said != "") != dark {
+			t.Errorf("%v: %q", dark, said)
+		}
+	}
+}
+
 func TestNoAgent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p, end := newProcess(), far.New(slog.New(slog.DiscardHandler))
