@@ -56,10 +56,12 @@ type session struct {
 	stderr bytes.Buffer
 }
 
+// newSession starts a greeter that knows already what its daemon offers: from there it has the
+// name in front.
 func newSession(t *testing.T, size string, options ...string) *session {
 	t.Helper()
 	s := startSession(t, size, options...)
-	s.sees(": User name")
+	s.sees("thin7: User name")
 	return s
 }
 
@@ -99,7 +101,14 @@ func (s *session) kill() {
 // hears waits for a report of the daemon.
 func (s *session) hears(want string) {
 	s.t.Helper()
-	limit := time.After(patience)
+	if !s.hearsWithin(patience, want) {
+		s.t.Fatalf("the greeter never came to %s; the screen shows %q", want, s.title())
+	}
+}
+
+func (s *session) hearsWithin(d time.Duration, want string) bool {
+	s.t.Helper()
+	limit := time.After(d)
 	for {
 		select {
 		case got, open := <-s.events:
@@ -107,11 +116,20 @@ func (s *session) hears(want string) {
 				s.t.Fatalf("the greeter ended without %s: %s", want, &s.stderr)
 			}
 			if got == want {
-				return
+				return true
 			}
 		case <-limit:
-			s.t.Fatalf("the greeter never came to %s; the screen shows %q", want, s.title())
+			return false
 		}
+	}
+}
+
+// insists presses a key until the daemon reports what that leads to. One that comes while the
+// screen shows an earlier turn is dropped, and a person presses again.
+func (s *session) insists(key, want string) {
+	s.t.Helper()
+	if !eventually(func() bool { s.presses(key); return s.hearsWithin(time.Second, want) }) {
+		s.t.Fatalf("%s never leads to %s; the screen shows %q", key, want, s.title())
 	}
 }
 
@@ -244,10 +262,8 @@ func TestHeldEnter(t *testing.T) {
 	s := newSession(t, "1024x768")
 	s.must("xdotool", "type", "--delay", "20", "anna")
 	s.must("xdotool", "keydown", "Return")
+	s.hears(`create_session "anna"`)
 	s.sees(": Password:")
-	for len(s.events) > 0 {
-		<-s.events
-	}
 	select { // meanwhile the X server repeats the key, from 0.7 s on
 	case e := <-s.events:
 		t.Errorf("the daemon heard %q", e)
