@@ -65,10 +65,13 @@ func (s *station) listenAs(user, daemon, run string) *ears {
 		out, err := e.pactl("list", "short", "sources")
 		return err == nil && strings.Contains(out, room+".monitor") && strings.Contains(out, speaker+".monitor")
 	})
-	for _, set := range [][]string{{"set-default-sink", speaker}, {"set-default-source", room + ".monitor"}} {
-		_, err := e.pactl(set...)
-		s.must(err)
-	}
+	settle(s.t, "they are the defaults", func() bool {
+		// pipewire-pulse takes that only once WirePlumber has come up, which minds it.
+		e.pactl("set-default-sink", speaker)
+		e.pactl("set-default-source", room+".monitor")
+		out, err := e.pactl("info")
+		return err == nil && strings.Contains(out, "Default Sink: "+speaker+"\n") && strings.Contains(out, "Default Source: "+room+".monitor\n")
+	})
 	return e
 }
 
