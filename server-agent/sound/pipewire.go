@@ -18,13 +18,21 @@ var (
 	//go:embed pipewire.conf
 	pipewireConf string
 
+	//go:embed tunnels.conf
+	tunnelsConf string
+
 	//go:embed wireplumber.conf
 	wireplumberConf string
+
+	//go:embed admit.lua
+	admitLua string
 )
 
 const (
-	socketName = "pipewire-0"
-	confName   = "pipewire.conf"
+	socketName  = "pipewire-0"
+	managerName = socketName + "-manager" // the daemons' own
+	confName    = "pipewire.conf"
+	tunnelsName = "tunnels.conf"
 
 	// policyOfOld is a file of WirePlumber's before 0.5, which knows no profiles.
 	policyOfOld = "/usr/share/wireplumber/policy.conf"
@@ -65,15 +73,22 @@ func installed() error {
 // configure writes the configuration of both daemons.
 func (f *Folder) configure() error {
 	server := lookup(f.env, "PULSE_SERVER")
-	if strings.ContainsAny(server, "\"\\\n") {
-		return fmt.Errorf("PULSE_SERVER %.200q", server)
+	if all := server + f.path; strings.ContainsAny(all, "\"\\\n") {
+		return fmt.Errorf("PULSE_SERVER or the folder's name: %.400q", all)
 	}
-	profiles := filepath.Join(f.path, "wireplumber", "wireplumber.conf.d")
-	return errors.Join(
-		os.MkdirAll(profiles, 0o700),
-		os.WriteFile(filepath.Join(profiles, "ltsp.conf"), []byte(wireplumberConf), 0o600),
-		os.WriteFile(filepath.Join(f.path, confName), []byte(strings.ReplaceAll(pipewireConf, "@server@", server)), 0o600),
-	)
+	fill := strings.NewReplacer("@server@", server, "@folder@", f.path)
+	profiles := filepath.Join("wireplumber", "wireplumber.conf.d")
+	if err := os.MkdirAll(filepath.Join(f.path, profiles), 0o700); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		confName: pipewireConf, tunnelsName: tunnelsConf, filepath.Join(profiles, "ltsp.conf"): wireplumberConf, "admit.lua": admitLua,
+	} {
+		if err := os.WriteFile(filepath.Join(f.path, name), []byte(fill.Replace(text)), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listenUnix listens on a Unix socket. A net.Listener does not say when somebody
@@ -111,19 +126,33 @@ func (f *Folder) wait() {
 	}
 	// When it has died programs are to find nobody, so nobody else keeps the socket.
 	defer f.listener.Close()
-	err = errors.Join(
-		f.start([]string{"sh", "-c", activate, "sh", "pipewire", "-c", filepath.Join(f.path, confName)}, f.listener),
-		f.start([]string{"wireplumber", "-p", "ltsp"}),
-	)
-	if err != nil {
+	if err := f.startDaemons(); err != nil {
 		f.log.Warn("no PipeWire for the session", "err", err)
 		return
 	}
 	f.log.Info("PipeWire started for the session")
 }
 
+// startDaemons starts PipeWire and WirePlumber, which meet at a socket of their own. It is made
+// no earlier: wpctl would prefer it, and wait there for nobody.
+func (f *Folder) startDaemons() error {
+	own, err := listenUnix(filepath.Join(f.path, managerName))
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	return errors.Join(
+		f.start([]string{"sh", "-c", activate, "sh", "pipewire", "-c", filepath.Join(f.path, confName)}, f.listener, own),
+		f.start([]string{"wireplumber", "-p", "ltsp"}),
+		f.start([]string{"sh", "-c", revive, "sh", "pipewire", "-c", filepath.Join(f.path, tunnelsName)}),
+	)
+}
+
 // activate is sd_listen_fds(3): the variable has to name the process that gets the socket.
 const activate = `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`
+
+// revive starts again what fails or crashes.
+const revive = `until "$@"; do sleep 1; done`
 
 // start starts a daemon of the session, with more files from descriptor 3 on. It is
 // below the session's wrapper, which ends it and waits for it.
@@ -153,9 +182,9 @@ func (f *Folder) start(argv []string, files ...*os.File) error {
 // write, and without a D-Bus, which they would look for devices on.
 func (f *Folder) environment() []string {
 	set := map[string]string{
-		"LISTEN_FDS":               "1",
+		"LISTEN_FDS":               "2",
 		"PIPEWIRE_RUNTIME_DIR":     f.path,
-		"PIPEWIRE_REMOTE":          filepath.Join(f.path, socketName),
+		"PIPEWIRE_REMOTE":          filepath.Join(f.path, managerName),
 		"PIPEWIRE_DEBUG":           "0",
 		"WIREPLUMBER_DEBUG":        "0",
 		"XDG_CONFIG_HOME":          f.path,

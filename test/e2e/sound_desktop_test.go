@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -55,8 +56,6 @@ func TestSoundOfAServerWithPipeWire(t *testing.T) {
 		s.plays(e, hertz, length, 0, argv...)
 	}
 	s.plays(e, 600, 0, 0, "sh", "-c", "timeout -s INT 3 speaker-test -t sine -f 600 -c 2 >/dev/null || [ $? = 124 ]")
-	// PipeWire's tunnel takes a second or two to find its rate.
-	const settling = 150 * time.Millisecond
 	for _, argv := range [][]string{{"pw-play", "tone.wav"}, mpv, append(mpv, "--ao=pipewire"), {"aplay", "-q", "-D", "pipewire", "tone.wav"}} {
 		s.plays(e, hertz, length, settling, argv...)
 	}
@@ -66,6 +65,104 @@ func TestSoundOfAServerWithPipeWire(t *testing.T) {
 		return p.UID == s.serverUID("anna") && strings.Contains(strings.Join(p.Command, " "), "ltsp-sound-")
 	}); len(left) > 0 {
 		t.Errorf("left running: %v", left)
+	}
+}
+
+// PipeWire's tunnel takes a second or two to find its rate.
+const settling = 150 * time.Millisecond
+
+// The program for which a session's PipeWire is started has its sound from beginning to end.
+func TestSoundOfTheFirstProgram(t *testing.T) {
+	s := newStation(t, onServer("trixie"))
+	const hertz, length = 440, 2 * time.Second
+	e := s.byHandWithSound("pulseaudio", hertz, length)
+	for _, argv := range [][]string{
+		{"pw-play", "tone.wav"},
+		{"mpv", "--no-config", "--no-video", "--really-quiet", "--ao=pipewire", "tone.wav"}, // wants to see a loudspeaker
+		{"aplay", "-q", "-D", "pipewire", "tone.wav"},
+	} {
+		t.Log(argv)
+		heard(t, hertz, length, settling, func() []int16 {
+			end := s.desktopByHand(e)
+			defer end()
+			return e.record(t, func() {
+				if out, err := s.as(append([]string{"timeout", "-s", "INT", "60"}, argv...)...); err != nil {
+					t.Errorf("%q: %v: %s", argv, err, out)
+				}
+			})
+		})
+	}
+}
+
+// A program that speaks PipeWire while the client's daemon does not answer, or is gone, waits
+// for it without an error; so it does while a tunnel that crashed is dug anew.
+func TestSoundThatIsLate(t *testing.T) {
+	s := newStation(t, onServer("trixie"))
+	const hertz, length = 440, 2 * time.Second
+	e := s.byHandWithSound("pulseaudio", hertz, length)
+	signal := func(name string) {
+		daemon := running(t, s.Client, named("pulseaudio"))[0]
+		_, err := s.Client.Output(t.Context(), "kill", "-"+name, fmt.Sprint(daemon.PID))
+		s.must(err)
+	}
+	heard(t, hertz, length, settling, func() []int16 {
+		end := s.desktopByHand(e)
+		defer end()
+		return e.record(t, func() {
+			signal("STOP")
+			ended := s.playsWithout()
+			signal("CONT")
+			ended()
+		})
+	})
+
+	end := s.desktopByHand(e)
+	defer end()
+	for range 2 { // when PipeWire is new, and when it had a loudspeaker
+		signal("KILL")
+		ended := s.playsWithout()
+		_, err := s.Client.Output(t.Context(), "rm", "-rf", "/run/carl")
+		s.must(err)
+		e = s.listen("pulseaudio")
+		ended()
+		// Of the first seconds after that the tunnel may lose some.
+		s.plays(e, hertz, 0, settling, "pw-play", "tone.wav")
+	}
+
+	tunnels := running(t, s.Server, func(p testbed.Process) bool {
+		return p.Program() == "pipewire" && strings.Contains(strings.Join(p.Command, " "), "tunnels.conf")
+	})
+	if len(tunnels) != 1 {
+		t.Fatalf("tunnels: %v", tunnels)
+	}
+	_, err := s.Server.Output(t.Context(), "kill", "-SEGV", fmt.Sprint(tunnels[0].PID))
+	s.must(err)
+	s.plays(e, hertz, length, settling, "pw-play", "tone.wav")
+}
+
+// playsWithout has pw-play wait for a loudspeaker in anna's desktop. The returned function waits
+// until it has played, which it has to do well.
+func (s *station) playsWithout() (ended func()) {
+	s.t.Helper()
+	_, err := s.as("sh", "-c", "rm -f said ended; setsid sh -c 'pw-play tone.wav; echo $? >ended' >said 2>&1 &")
+	s.must(err)
+	settle(s.t, "pw-play has a stream", func() bool {
+		out, err := s.as("timeout", "20", "pw-cli", "ls", "Node")
+		return err == nil && strings.Contains(out, `"pw-play"`)
+	})
+	file := func(name string) string {
+		text, _ := s.Server.ReadFile("/home/anna/" + name)
+		return string(text)
+	}
+	if said, status := file("said"), file("ended"); said+status != "" {
+		s.t.Fatalf("pw-play did not wait: %s: %s", status, said)
+	}
+	return func() {
+		s.t.Helper()
+		settle(s.t, "pw-play ends", func() bool { return file("ended") != "" })
+		if said, status := file("said"), file("ended"); status != "0\n" {
+			s.t.Errorf("pw-play: %s: %s", status, said)
+		}
 	}
 }
 
