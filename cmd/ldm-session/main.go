@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"goldm/internal/cli"
@@ -19,7 +20,16 @@ import (
 // socket is the descriptor of our end of ldm's socketpair.
 const socket = 3
 
-func main() { os.Exit(cli.Main(byhand.Name, run)) }
+// memory is the percentage by which the heap grows between two collections, unless GOGC says
+// otherwise: thin clients have little, and what a session keeps is small and stays.
+const memory = 40
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(memory)
+	}
+	os.Exit(cli.Main(byhand.Name, run))
+}
 
 // run is ldm's worker or its probe if the one argument is that word. (A server of
 // that name is reached as worker:22.)
