@@ -62,7 +62,7 @@ type greeting struct {
 	// libraries leave what was there.
 	counts int
 
-	// again says that the request leaves nothing behind: the second gets the reply of the first.
+	// again says that the request leaves nothing behind: every one gets the reply of the first.
 	again bool
 }
 
@@ -110,15 +110,13 @@ var extensions = map[string]extension{
 	// UseExtension, for which see ledger.fits, and SelectEvents.
 	xkeyboard: {introductions: map[byte]greeting{0: {counts: 4}}, silents: map[byte]subject{1: keyboard}},
 
-	// QueryVersion; GetVisualConfigs, QueryExtensionsString, QueryServerString, GetFBConfigs; ClientInfo,
+	// QueryVersion, which servers only look at; GetVisualConfigs, QueryExtensionsString, QueryServerString, GetFBConfigs; ClientInfo,
 	// SetClientInfoARB, SetClientInfo2ARB. What a driver makes of the others is its own affair.
 	"GLX": {
-		introductions: versionsOf(7), constants: []byte{14, 18, 19, 21},
+		introductions: map[byte]greeting{7: {counts: 8, again: true}}, constants: []byte{14, 18, 19, 21},
 		silents: map[byte]subject{20: itself, 33: itself, 35: itself}, barriers: true,
 	},
 }
-
-func versionsOf(minor byte) map[byte]greeting { return map[byte]greeting{minor: versions[0]} }
 
 // server is what the scout has learned about the X server.
 type server struct {

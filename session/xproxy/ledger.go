@@ -43,7 +43,7 @@ type ledger struct {
 	makes     bool             // a request went by that may have made something
 	own       ids              // the program's
 	selects   bool             // a request went by that may have brought on events
-	greetings map[byte]string  // what the program has introduced itself as to extensions; empty for twice
+	greetings map[byte]string  // what the program has introduced itself as to extensions; empty for different things
 	said      map[[2]byte]bool // introductions and silent requests, by opcodes
 
 	sequence uint64 // of the last request
@@ -56,6 +56,7 @@ type ledger struct {
 
 	changes  map[topic]uint64 // the last requests that may change something, as long as the server may not have dealt with them
 	grabbing bool             // the program may have the server to itself
+	owns     bool             // it may have a selection
 	leaving  bool             // it says no more
 
 	answered int // requests
@@ -97,8 +98,6 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	switch {
 	case c == silent && whole != nil && l.sure(r, whole, e.key, first):
 		return pass, nil
-	case c == introduction && !first && !l.constants.server.greetings[r.Major][r.Minor].again:
-		e.key = "" // the server may say something else the second time
 	case c == current:
 		l.ask(&e, r, whole)
 	}
@@ -123,22 +122,21 @@ func (l *ledger) sure(r x11.Request, whole []byte, key string, first bool) bool 
 }
 
 // greeted returns the key of a request to an extension, with what the program has introduced itself as there:
-// what the server says may hang on that. Where it has done so twice nothing is known.
+// what the server says may hang on that. Where that was two different things nothing is known.
 func (l *ledger) greeted(r x11.Request, c class, key string, first bool) string {
+	said, some := l.greetings[r.Major]
 	switch {
 	case r.Major < x11.FirstExtension:
-		return key
-	case c != introduction:
-		said, some := l.greetings[r.Major]
-		if key == "" || some && said == "" {
-			return ""
-		}
+	case c != introduction && key != "" && some && said == "":
+		return ""
+	case c != introduction && key != "":
 		return key + said
-	case l.constants.server.greetings[r.Major][r.Minor].again:
+	case c != introduction || l.constants.server.greetings[r.Major][r.Minor].again:
 	case first:
 		l.greetings[r.Major] = key
-	default:
+	case key != said:
 		l.greetings[r.Major] = ""
+		return ""
 	}
 	return key
 }
@@ -181,8 +179,11 @@ func (l *ledger) noteChanges(r x11.Request, body, whole []byte) {
 		l.grabbing = false
 		l.constants.watched.ungrab()
 	}
+	l.owns = l.owns || r.Major == setSelectionOwner
 	for _, t := range l.constants.changedBy(l.order, r, body, whole) {
-		l.change(t)
+		if t != (topic{kind: selections}) || l.owns { // of others' windows the near half tells soon enough
+			l.change(t)
+		}
 	}
 }
 
@@ -208,7 +209,12 @@ func (l *ledger) dealtWith(sequence uint64) {
 
 // leave notes that the program says no more: the server gives up what it had. left notes
 // that it has.
-func (l *ledger) leave() { l.change(topic{kind: selections}); l.leaving = true }
+func (l *ledger) leave() {
+	if l.owns {
+		l.change(topic{kind: selections})
+	}
+	l.leaving = true
+}
 
 func (l *ledger) left() {
 	l.leaving = false

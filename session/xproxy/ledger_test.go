@@ -60,7 +60,7 @@ func TestWhenAnswered(t *testing.T) {
 		{"first of all", atom, nil, 32}, // 1
 		{"an introduction", useXKB, nil, 32},
 		{"after it", atom, nil, 32}, // 3
-		{"the same introduction again", useXKB, s.message(x11.Reply, 0, 2), 0},
+		{"another introduction", s.request(201, 0, 2, 0), s.message(x11.Reply, 0, 2), 0},
 		{"before its reply", atom, nil, 0}, // 5
 		{"after its reply alone", atom, s.message(x11.Reply, 0, 4), 0},
 		{"after all replies", atom, s.message(x11.Reply, 0, 6), 32}, // 7

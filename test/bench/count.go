@@ -45,17 +45,29 @@ func runCount(ctx context.Context, args []string) error {
 	if err := target.Authorize(ctx, authority); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	// As sshd does: by TCP, so that libraries take the display for a remote one.
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(6000+counterDisplay)))
+	listener, name, err := listenLike(target)
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
 	c := &counter{target: target, least: least, file: args[0], lexicon: newLexicon()}
 	go c.serve(ctx, listener)
 	command := exec.CommandContext(ctx, args[2], args[3:]...)
-	command.Env = append(os.Environ(), fmt.Sprintf("DISPLAY=localhost:%d", counterDisplay))
+	command.Env = append(os.Environ(), "DISPLAY="+name)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	return command.Run()
+}
+
+// listenLike takes the counter's display in the way that the target is reached, by TCP or as a file: libraries
+// take it for a remote one or not, and ask it accordingly.
+func listenLike(target *sessionx11.Display) (l net.Listener, name string, err error) {
+	number := strconv.Itoa(counterDisplay)
+	if target.Host != "" {
+		l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(6000+counterDisplay)))
+		return l, "localhost:" + number, err
+	}
+	l, err = net.Listen("unix", "/tmp/.X11-unix/X"+number)
+	return l, ":" + number, err
 }
 
 // counter counts the waits of all of a program's connections.
