@@ -32,7 +32,7 @@ func WithEnv(line string, env map[string]string) string {
 	if len(env) == 0 {
 		return line
 	}
-	words := []string{"env"}
+	words := []string{"exec", "env"} // else a signal that ends the command is a shell's status
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		words = append(words, name+"="+env[name])
 	}

@@ -175,44 +175,57 @@ func (s *station) listensNowhere() {
 
 // A remote program that names shared memory by number gets BadRequest, and harms nothing.
 func TestSharedMemoryByNumber(t *testing.T) {
-	s := newStation(t)
-	s.configure(xvfb)
-	s.start()
-	s.login("anna", password, "icewm-session")
-	s.waitWindow("icewm")
+	for way, at := range map[string]struct{ network, address string }{
+		"forwarded":   {"tcp", "127.0.0.1:6010"},
+		"accelerated": {"unix", "/tmp/.X11-unix/X100"},
+	} {
+		t.Run(way, func(t *testing.T) {
+			s := newStation(t)
+			s.configure(xvfb, "LDM_X11="+way)
+			s.start()
+			s.login("anna", password, "icewm-session")
+			s.waitWindow("icewm")
+			opcode := s.sharedMemory()
+			authority := strings.TrimSpace(s.shell("echo ${XAUTHORITY:-$HOME/.Xauthority}"))
+			got := s.attachByNumber(opcode, authority, at.network, at.address)
+			if want := fmt.Sprintf("error 1 major %d minor 1 then focus\n", opcode); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			s.waitWindow("icewm")
+		})
+	}
+}
 
-	c := s.Client.Command(t.Context(), "root", "xdpyinfo", "-queryExtensions")
+// sharedMemory returns the opcode that the X server itself has for MIT-SHM.
+func (s *station) sharedMemory() (opcode int) {
+	s.t.Helper()
+	c := s.Client.Command(s.t.Context(), "root", "xdpyinfo", "-queryExtensions")
 	c.Env = append(c.Env, "DISPLAY="+s.display(), "XAUTHORITY="+xCookies)
 	out, err := c.Output()
 	s.must(err)
-	opcode := 0
 	for line := range strings.Lines(string(out)) {
 		if name, rest, ok := strings.Cut(strings.TrimSpace(line), "  (opcode: "); ok && name == "MIT-SHM" {
 			fmt.Sscanf(rest, "%d", &opcode)
 		}
 	}
 	if opcode < 128 {
-		t.Fatalf("the X server itself has no MIT-SHM: %s", out)
+		s.t.Fatalf("the X server itself has no MIT-SHM: %s", out)
 	}
-	got := s.attachByNumber(opcode)
-	if want := fmt.Sprintf("error 1 major %d minor 1 then focus\n", opcode); got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	s.waitWindow("icewm")
+	return opcode
 }
 
 // attachByNumber connects to the session's display on the server, sends ShmAttach
 // with the X server's own opcode and GetInputFocus, and says what came back
 // (X11 protocol, section 8 and appendix B; MIT-SHM, appendix).
-func (s *station) attachByNumber(opcode int) string {
+func (s *station) attachByNumber(opcode int, authority, network, address string) string {
 	s.t.Helper()
-	file, err := s.Server.ReadFile("/home/anna/.Xauthority")
+	file, err := s.Server.ReadFile(authority)
 	s.must(err)
 	entries, err := xauth.Read(bytes.NewReader(file))
 	if err != nil || len(entries) == 0 {
 		s.t.Fatalf("%v, %v", entries, err)
 	}
-	conn, err := s.Server.Dial(s.t.Context(), "tcp", "127.0.0.1:6010")
+	conn, err := s.Server.Dial(s.t.Context(), network, address)
 	s.must(err)
 	defer conn.Close()
 	s.must(conn.SetDeadline(time.Now().Add(limit)))

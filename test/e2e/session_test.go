@@ -245,10 +245,12 @@ func (s *station) killOnServer(name string) {
 	if len(found) == 0 {
 		s.t.Errorf("there is no %s", name)
 	}
+	kill := []string{"kill", "-KILL"} // at once: one's end may be the other's
 	for _, p := range found {
-		_, err := s.Server.Output(s.t.Context(), "kill", "-KILL", fmt.Sprint(p.PID))
-		s.must(err)
+		kill = append(kill, fmt.Sprint(p.PID))
 	}
+	_, err := s.Server.Output(s.t.Context(), kill...)
+	s.must(err)
 }
 
 // noFiles checks that no session has left a file in the server's temporary folders. A
