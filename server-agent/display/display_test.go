@@ -48,13 +48,17 @@ func start(t *testing.T, runtime string) *shown {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.kill)
+	t.Cleanup(func() {
+		s.kill()
+		if err := Remove(s.env()); err != nil {
+			t.Error(err)
+		}
+	})
 	line, _ := bufio.NewReader(out).ReadString('\n')
 	var ok bool
 	if s.authority, s.socket, ok = strings.Cut(strings.TrimSpace(line), " "); !ok {
 		t.Fatalf("it says %q", line)
 	}
-	t.Cleanup(func() { Remove(s.env()) })
 	return s
 }
 
