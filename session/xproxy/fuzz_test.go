@@ -138,3 +138,32 @@ type both struct {
 
 func (b *both) Read(p []byte) (int, error)  { return b.Reader.Read(p) }
 func (b *both) Write(p []byte) (int, error) { return b.Buffer.Write(p) }
+
+// FuzzNotice gives both halves any notices: what is kept for them is bounded, and replies that were
+// kept before still come only where they were right.
+func FuzzNotice(f *testing.F) {
+	f.Add(word{opWatching, topic{kind: screens}}.append(word{opOn, topic{}}.append(nil)))
+	f.Add(word{opUngrab, topic{a: 1}}.append(word{op: opGrab}.append([]byte("x"))))
+	f.Add(word{opChanged, topic{properties, 7, 39}}.append(nil))
+	f.Fuzz(func(t *testing.T, notice []byte) {
+		w := newWatched(unheard)
+		about := topic{kind: screens}
+		w.take(word{opWatching, about}.append(word{opOn, topic{}}.append(nil)))
+		w.put("key", w.now(about), []byte("reply"))
+		w.take(notice)
+		for _, said := range words(notice) {
+			if said.op == opChanged && (said.topic == about || said.topic == topic{}) && w.get("key", about) != nil {
+				t.Error("a reply outlives a change")
+			}
+		}
+		if len(w.topics) > maxTopics+int(kinds) || len(w.told) > maxTopics {
+			t.Errorf("%d topics, %d told", len(w.topics), len(w.told))
+		}
+		near := newWatch()
+		near.ask, near.wake = func() error { return nil }, func() {}
+		near.take(notice)
+		near.answered()
+		near.close() // else a fence waits
+		near.fence()
+	})
+}
