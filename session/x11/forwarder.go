@@ -11,6 +11,8 @@ import (
 	"goldm/internal/xauth"
 )
 
+var errClosed = errors.New("the X11 forwarder is closed")
+
 // maxClients bounds the clients of one forwarder. X servers take 256 by default
 // and 2048 at most (Xserver(1), -maxclients).
 const maxClients = 512
@@ -66,7 +68,9 @@ func (f *Forwarder) Serve(ctx context.Context, channel io.ReadWriteCloser) {
 	defer cancel()
 	c := &client{forwarder: f, channel: channel, cancel: cancel}
 	if err := f.add(c); err != nil {
-		f.log.Warn("X client not forwarded", "error", err)
+		if !errors.Is(err, errClosed) { // then it comes too late, which is no failure
+			f.log.Warn("X client not forwarded", "error", err)
+		}
 		return
 	}
 	defer f.remove(c)
@@ -80,7 +84,7 @@ func (f *Forwarder) add(c *client) error {
 	defer f.mu.Unlock()
 	switch {
 	case f.closed:
-		return errors.New("the X11 forwarder is closed")
+		return errClosed
 	case len(f.clients) >= maxClients:
 		return errors.New("too many clients")
 	}

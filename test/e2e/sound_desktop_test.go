@@ -174,7 +174,7 @@ func (s *station) ownPipeWire() {
 	_, err := s.Server.Output(ctx, "sh", "-c", "install -d -m 700 -o anna /run/anna && mkdir -p /run/systemd/seats /run/systemd/sessions /run/systemd/users /run/systemd/machines"+
 		" && echo XDG_RUNTIME_DIR=/run/anna >>/etc/environment")
 	s.must(err)
-	c := s.Server.Command(ctx, "anna", "dbus-run-session", "--", "sh", "-c", "pipewire & wireplumber & exec pipewire-pulse")
+	c := s.Server.Command(ctx, "anna", "dbus-run-session", "--", "sh", "-c", startPipeWire)
 	c.Env = append(c.Env, "XDG_RUNTIME_DIR=/run/anna")
 	s.must(c.Start())
 	settle(s.t, "the server's own PipeWire is there", func() bool {

@@ -54,7 +54,7 @@ func (s *station) listenAs(user, daemon, run string) *ears {
 		// wireplumber asks logind who is at the seat, for which these have to be there.
 		_, err := s.Client.Output(ctx, "mkdir", "-p", "/run/systemd/seats", "/run/systemd/sessions", "/run/systemd/users", "/run/systemd/machines")
 		s.must(err)
-		e.start(s, "dbus-run-session", "--", "sh", "-c", "pipewire & wireplumber & exec pipewire-pulse")
+		e.start(s, "dbus-run-session", "--", "sh", "-c", startPipeWire)
 	}
 	settle(s.t, daemon+" is there", func() bool { _, err := e.pactl("info"); return err == nil })
 	for _, sink := range []string{speaker, room} {
@@ -74,6 +74,9 @@ func (s *station) listenAs(user, daemon, run string) *ears {
 	})
 	return e
 }
+
+// startPipeWire starts PipeWire's daemons. The other two end where they do not find the first.
+const startPipeWire = "pipewire & until [ -S $XDG_RUNTIME_DIR/pipewire-0 ]; do sleep 0.05; done; wireplumber & exec pipewire-pulse"
 
 func (e *ears) start(s *station, argv ...string) {
 	s.t.Helper()
