@@ -119,11 +119,18 @@ type option func(*testbed.Config)
 
 func plain(c *testbed.Config) { c.ServerPrograms = nil }
 
+// inRealTime are the tests of what is heard while it is played: they want the processors to
+// themselves.
+var inRealTime = []string{
+	"TestSoundByHand", "TestSoundForAMinute", "TestSoundHeadset", "TestSoundLeavesTheDisplayAlone", "TestSoundOfALogin",
+	"TestSoundOfAServerWithPipeWire", "TestSoundOfTheFirstProgram", "TestSoundOfTwoSessions", "TestSoundThatIsLate",
+}
+
 // newStation brings up both machines with the user anna and sshd, and the
 // server's keys on the client; ldm does not run yet.
 func newStation(t *testing.T, options ...option) *station {
 	t.Helper()
-	if !strings.HasPrefix(t.Name(), "TestSound") { // what is heard in real time wants the processors to itself
+	if test, _, _ := strings.Cut(t.Name(), "/"); !slices.Contains(inRealTime, test) {
 		t.Parallel() // each has machines of its own
 	}
 	c := testbed.Config{
