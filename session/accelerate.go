@@ -26,23 +26,13 @@ const introduceWithin = 10 * time.Second
 // farHalf starts the accelerator's far half in the user's shell, whatever that is.
 const farHalf = `exec /bin/sh -c 'PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; exec ltsp-server-agent x11'`
 
-// watchFrom is the round trip from which it pays to watch the X server: that costs each answer of
-// its a tenth of a millisecond.
-const watchFrom = 3 * time.Millisecond
-
-// roundTrip measures the time to the server's SSH and back; zero where it does not answer.
-func (c *Client) roundTrip() time.Duration {
-	began := time.Now()
-	if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err != nil {
-		return 0
-	}
-	return time.Since(began)
-}
+// isLong reports whether the link to the server is a long one.
+func (c *Client) isLong() bool { return c.line.roundTrip() >= c.long }
 
 // accelerate shows a display by the accelerator. The near half gives programs to a
 // Forwarder, whose policy holds here too. Where the server has no ltsp-server-agent, or
 // one of before the accelerator, the command ends at once, and io.EOF is in the error's chain.
-func (c *Client) accelerate(ctx context.Context, display *x11.Display) (*Shown, error) {
+func (c *Client) accelerate(ctx context.Context, display *x11.Display, long bool) (*Shown, error) {
 	forwarder, err := x11.NewForwarder(x11.Config{Display: display, Log: c.log})
 	if err != nil {
 		return nil, err
@@ -55,7 +45,7 @@ func (c *Client) accelerate(ctx context.Context, display *x11.Display) (*Shown, 
 		return nil, err
 	}
 	config := xproxy.NearConfig{Serve: forwarder.Serve, Log: c.log}
-	if c.roundTrip() >= watchFrom {
+	if long { // watching costs each answer of the X server's a tenth of a millisecond
 		config.Dial = func(ctx context.Context) (io.ReadWriteCloser, error) { return display.Dial(ctx) }
 		config.AuthName, config.AuthData = display.AuthName, display.AuthData
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -20,6 +21,7 @@ type Client struct {
 	line   *line
 	server string
 	limits Limits
+	long   time.Duration // Config's LongLink
 	log    *slog.Logger
 
 	ctx    context.Context // done when the connection is
@@ -45,6 +47,7 @@ func newClient(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *s
 		line:   l,
 		server: name(config.Host, config.Port),
 		limits: config.Limits,
+		long:   config.LongLink,
 		log:    config.Log,
 		done:   make(chan struct{}),
 	}

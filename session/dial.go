@@ -49,9 +49,16 @@ type Config struct {
 	// Progress is told what the login waits for, a few words for the person; may be nil.
 	Progress func(text string)
 
+	// LongLink is the round trip from which via.Auto means the accelerator; 0 for DefaultLongLink.
+	LongLink time.Duration
+
 	Limits Limits
 	Log    *slog.Logger // nil for none
 }
+
+// DefaultLongLink is where the accelerator begins to pay: it costs a third of a millisecond for
+// each answer that it does not give itself.
+const DefaultLongLink = 3 * time.Millisecond
 
 // Limits bound what a server may make a client wait for. Zero fields have the
 // values of DefaultLimits.
@@ -89,6 +96,7 @@ func (c *Config) setDefaults() {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.LongLink = cmp.Or(c.LongLink, DefaultLongLink)
 	c.Log = c.Log.With("server", name(c.Host, c.Port))
 	d := DefaultLimits()
 	c.Limits = Limits{

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // line is a connection that knows when it was last heard of, and why it broke:
@@ -48,6 +51,29 @@ func (l *line) Write(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// roundTrip is the shortest time to the server and back, as the kernel knows it (tcp(7), TCP_INFO): how
+// busy either side is does not count. It is zero where it is unknown.
+func (l *line) roundTrip() time.Duration {
+	socket, ok := l.Conn.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var took time.Duration
+	err = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			took = time.Duration(info.Min_rtt) * time.Microsecond
+		}
+	})
+	if err != nil {
+		return 0
+	}
+	return took
 }
 
 // fail closes the connection and says why.

@@ -20,23 +20,30 @@ type Shown struct {
 	once      sync.Once
 }
 
-// best is the way that Auto means. Where it cannot be had the display is forwarded.
-func best() via.Way { return via.Accelerated }
+// best is the way that Auto means over a link that is long, or is not. Where it cannot be had the display is forwarded.
+func best(long bool) via.Way {
+	if long {
+		return via.Accelerated
+	}
+	return via.Forwarded
+}
 
 // Show lets the user's programs on the server reach a display; nil is for none. A server
 // without the accelerator forwards, which is told unless nobody asked for that.
 func (c *Client) Show(ctx context.Context, display *x11.Display, asked via.Way) (*Shown, error) {
+	if display == nil {
+		return &Shown{}, nil
+	}
 	by := asked
+	long := c.isLong()
 	if by == via.Auto {
-		by = best()
+		by = best(long)
 	}
 	switch {
-	case display == nil:
-		return &Shown{}, nil
 	case by == via.Direct:
 		return c.showDirectly(ctx, display)
 	case by == via.Accelerated:
-		shown, err := c.accelerate(ctx, display)
+		shown, err := c.accelerate(ctx, display, long)
 		if err == nil || ctx.Err() != nil {
 			return shown, err
 		}

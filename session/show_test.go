@@ -23,7 +23,10 @@ func showing(t *testing.T, farHalf func(*sshtest.Exec)) (*session.Client, *bytes
 	t.Helper()
 	log := new(bytes.Buffer)
 	server := sshtest.Start(t, sshtest.Config{Exec: farHalf, Accelerator: farHalf != nil})
-	client, err := dial(t, server, func(c *session.Config) { c.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	client, err := dial(t, server, func(c *session.Config) {
+		c.Log = slog.New(slog.NewTextHandler(log, nil))
+		c.LongLink = 1 // even this one
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,5 +113,18 @@ func TestShowForwarded(t *testing.T) {
 	}
 	if shown, err := client.Show(t.Context(), nil, via.Auto); err != nil || shown.Forwarded() != nil || shown.Env() != nil {
 		t.Errorf("no display: %+v, %v", shown, err)
+	}
+}
+
+// Over a short link nothing is gained, and nothing is tried.
+func TestShowOverAShortLink(t *testing.T) {
+	server := sshtest.Start(t, sshtest.Config{Exec: func(*sshtest.Exec) { t.Error("a command runs") }, Accelerator: true})
+	client, err := dial(t, server, func(c *session.Config) { c.LongLink = time.Hour })
+	if err != nil {
+		t.Fatal(err)
+	}
+	display := aDisplay(t)
+	if shown, err := client.Show(t.Context(), display, via.Auto); err != nil || shown.Forwarded() != display {
+		t.Errorf("%+v, %v", shown, err)
 	}
 }

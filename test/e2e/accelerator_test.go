@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"goldm/internal/testbed"
+	"goldm/internal/testbed/link"
 	"goldm/ldm/greetd"
 )
 
@@ -99,7 +101,7 @@ func (s *station) killFarHalf() {
 func TestAcceleratedEndsWhole(t *testing.T) {
 	s := newStation(t)
 	s.must(s.Server.WriteFile("/usr/share/xsessions/patient.desktop", []byte("[Desktop Entry]\nType=Application\nName=Patient\nExec=sleep 54321\n"), 0o644))
-	s.configure(xvfb, "SOUND=False")
+	s.configure(xvfb, "LDM_X11=accelerated", "SOUND=False")
 	s.start()
 	for name, end := range map[string]func(){
 		"far half": func() { s.killFarHalf() },
@@ -198,5 +200,20 @@ func TestByHandAccelerated(t *testing.T) {
 				t.Errorf("extensions: %s", accelerated)
 			}
 		})
+	}
+}
+
+// By itself the accelerator is used over a long link, and not over a short one.
+func TestByHandAutomatically(t *testing.T) {
+	s := newStation(t)
+	s.byHand()
+	s.giveKey()
+	for delay, want := range map[time.Duration]string{0: "localhost:10.0\n", 10 * time.Millisecond: ":100.0\n"} {
+		s.must(s.Lengthen(link.Shape{Delay: delay}))
+		c := s.Client.Command(t.Context(), "carl", "ldm-session", "--no-sound", "anna@server", "--", "echo $DISPLAY")
+		c.Env = append(c.Env, "DISPLAY=:7")
+		if out, err := c.Output(); err != nil || string(out) != want {
+			t.Errorf("delay %v: %v, %q, want %q", delay, err, out, want)
+		}
 	}
 }
