@@ -3,7 +3,6 @@ package xproxy
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 
 	"goldm/internal/x11"
@@ -76,21 +75,6 @@ func (w *watch) begin(h *hearing, wake func()) {
 		return err
 	}
 	w.question()
-}
-
-// readMessage reads the next message whole.
-func readMessage(in io.Reader) ([]byte, error) {
-	head := make([]byte, x11.AnswerHead)
-	if _, err := io.ReadFull(in, head); err != nil {
-		return nil, err
-	}
-	size := x11.AnswerSize(scoutOrder, head)
-	if size > maxKept {
-		return nil, fmt.Errorf("message of %d bytes", size)
-	}
-	whole := append(head, make([]byte, size-x11.AnswerHead)...)
-	_, err := io.ReadFull(in, whole[x11.AnswerHead:])
-	return whole, err
 }
 
 // hear tells what an event is about.

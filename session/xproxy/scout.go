@@ -255,23 +255,30 @@ func parseScreens(answer []byte) (colormaps map[uint32]visual, roots map[uint32]
 // readReply reads the next reply, past any events.
 func readReply(in io.Reader) ([]byte, error) {
 	for {
-		head := make([]byte, x11.AnswerHead)
-		if _, err := io.ReadFull(in, head); err != nil {
+		message, err := readMessage(in)
+		if err != nil {
 			return nil, err
 		}
-		size := x11.AnswerSize(scoutOrder, head)
-		if size > maxKept {
-			return nil, fmt.Errorf("answer of %d bytes", size)
-		}
-		whole := append(head, make([]byte, size-x11.AnswerHead)...)
-		if _, err := io.ReadFull(in, whole[x11.AnswerHead:]); err != nil {
-			return nil, err
-		}
-		switch x11.Kind(whole) {
+		switch x11.Kind(message) {
 		case x11.Reply:
-			return whole, nil
+			return message, nil
 		case x11.Error:
 			return nil, errors.New("refused by the X server")
 		}
 	}
+}
+
+// readMessage reads the next message whole.
+func readMessage(in io.Reader) ([]byte, error) {
+	head := make([]byte, x11.AnswerHead)
+	if _, err := io.ReadFull(in, head); err != nil {
+		return nil, err
+	}
+	size := x11.AnswerSize(scoutOrder, head)
+	if size > maxKept {
+		return nil, fmt.Errorf("message of %d bytes", size)
+	}
+	whole := append(head, make([]byte, size-x11.AnswerHead)...)
+	_, err := io.ReadFull(in, whole[x11.AnswerHead:])
+	return whole, err
 }
