@@ -37,6 +37,7 @@ type use struct {
 	changes  []kind // what all the rest may change
 
 	padding map[byte]span // in requests that are current, by minor opcode
+	windows []byte        // minor opcodes of those that are about a window, which has to be a root: others go
 }
 
 // span is a stretch of a request: from one byte to before another.
@@ -48,27 +49,27 @@ var uses = map[string]use{
 	// QueryVersion, SelectInput, GetScreenResourcesCurrent.
 	"RANDR": {
 		screens, []byte{6, 9, 10, 11, randrGetOutputProperty, 20, 31, 42}, []byte{0, 4, 25}, []kind{screens},
-		map[byte]span{randrGetOutputProperty: {26, 28}, 42: {9, 12}},
+		map[byte]span{randrGetOutputProperty: {26, 28}, 42: {9, 12}}, []byte{6, 31, 42},
 	},
 
 	// QueryPictFormats: the order of subpixels changes with a screen's rotation.
 	"RENDER": {asks: screens, current: []byte{1}},
 
 	// GetState, GetScreenCount, GetScreenSize, IsActive, QueryScreens.
-	"XINERAMA": {asks: screens, current: []byte{1, 2, 3, 4, 5}},
+	"XINERAMA": {asks: screens, current: []byte{1, 2, 3, 4, 5}, windows: []byte{1, 2, 3}},
 
 	// XIListProperties, XIGetProperty; not XIQueryDevice, which has where the pointer is. Versions, other queries,
 	// and what asks for events.
 	"XInputExtension": {
 		devices, []byte{56, xiGetProperty}, []byte{1, 2, 40, 46, 47, 48, 50, 60}, []kind{devices, keys},
-		map[byte]span{56: {6, 8}, xiGetProperty: {7, 8}},
+		map[byte]span{56: {6, 8}, xiGetProperty: {7, 8}}, nil,
 	},
 
 	// GetControls, GetMap, GetCompatMap, GetIndicatorMap, GetNames. UseExtension, SelectEvents, Bell, PerClientFlags,
 	// other queries.
 	xkeyboard: {
 		keys, []byte{6, 8, 10, 13, 17}, []byte{0, 1, 3, 4, 12, 15, 19, 21, 22, 24}, []kind{keys},
-		map[byte]span{6: {6, 8}, 8: {26, 28}, 13: {6, 8}, 17: {6, 8}},
+		map[byte]span{6: {6, 8}, 8: {26, 28}, 13: {6, 8}, 17: {6, 8}}, nil,
 	},
 
 	// GetVersion, CompareCursor. A key from another keyboard brings that one's map.
@@ -115,6 +116,9 @@ func (c *constants) topic(o x11.Order, r x11.Request, whole []byte) (topic, bool
 		return topic{kind: keys}, r.Major == getKeyboardMapping || r.Major == getModifierMapping
 	}
 	u := c.server.uses[r.Major]
+	if slices.Contains(u.windows, r.Minor) && (len(whole) < 8 || !c.server.roots[o.Uint32(whole[4:])]) {
+		return topic{}, false
+	}
 	if u.asks == keys && (len(whole) < 8 || !c.watched.coreKeyboard(o.Uint16(whole[4:]))) {
 		return topic{}, false
 	}

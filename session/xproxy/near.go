@@ -43,7 +43,7 @@ func Near(ctx context.Context, rw io.ReadWriteCloser, config NearConfig) error {
 	if config.Dial != nil {
 		tasks.Go(func() {
 			if err := w.run(ctx, config, conn.Wake); err != nil && ctx.Err() == nil {
-				config.Log.Warn("X11: changes are not told to the other side", "err", err)
+				config.Log.Info("X11: changes are not told to the other side", "err", err)
 			}
 		})
 	}

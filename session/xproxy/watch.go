@@ -7,7 +7,7 @@ import (
 	"goldm/session/xproxy/mux"
 )
 
-// patience of the fence is how long what programs are to hear may wait for word of changes. Somebody
+// fenceTime is how long what programs are to hear may wait for word of changes. Somebody
 // else has the X server for himself then.
 const fenceTime = 100 * time.Millisecond
 
@@ -35,12 +35,16 @@ func newWatch() *watch {
 	return w
 }
 
-// close ends waiting.
+// close ends telling of changes, and waiting. The far half may be there for longer, and has to know.
 func (w *watch) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closed, w.ask, w.on = true, nil, false
+	w.off()
+	w.closed, w.ask = true, nil
 	w.change.Broadcast()
+	if w.wake != nil {
+		w.wake()
+	}
 }
 
 // maxChanged bounds the topics that are told one by one.

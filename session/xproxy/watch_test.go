@@ -377,8 +377,33 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("after the grab: %v", got)
 	}
 	w.close()
-	said()
-	if w.on {
-		t.Error("on after the end")
+	if got := said(); got != "+-" || w.on {
+		t.Errorf("at the end: %q, on is %t", got, w.on)
+	}
+}
+
+// What is asked about a window that is no root is not answered once the window has gone.
+func TestWindowThatGoes(t *testing.T) {
+	server := xtest.Start(t)
+	path := startPair(t, server, false)
+	w := newWitness(t, path, server.Cookie, x11.LittleEndian)
+	randr := x11.ParseExtensionReply(w.ask(w.request(x11.QueryExtension, 0, 5, 0, "RANDR"))).Major
+	xinerama := x11.ParseExtensionReply(w.ask(w.request(x11.QueryExtension, 0, 8, 0, "XINERAMA"))).Major
+	w.ask(w.request(randr, 0, uint32(1), uint32(6)))
+	monitors, count := w.request(randr, 42, w.window, byte(1), byte(0), 0), w.request(xinerama, 2, w.window)
+	for range 200 { // until it is watched, and then some
+		for _, request := range [][]byte{monitors, count} {
+			if got := w.ask(request); x11.Kind(got) != x11.Reply {
+				t.Fatalf("%x", got)
+			}
+		}
+	}
+	w.send(w.request(destroyWindow, 0, w.window))
+	w.asked++
+	w.ask(w.request(getInputFocus, 0))
+	for _, request := range [][]byte{monitors, count} {
+		if got := w.ask(request); x11.Kind(got) != x11.Error {
+			t.Errorf("an answer about a window that is not there: %x", got)
+		}
 	}
 }
