@@ -1,6 +1,7 @@
 package xproxy
 
 import (
+	"bytes"
 	"slices"
 
 	"goldm/internal/x11"
@@ -10,8 +11,10 @@ import (
 const (
 	destroyWindow         = 4
 	destroySubwindows     = 5
+	getGeometry           = 14
 	changeProperty        = 18
 	deleteProperty        = 19
+	listProperties        = 21
 	setSelectionOwner     = 22
 	getSelectionOwner     = 23
 	changeKeyboardMapping = 100
@@ -25,8 +28,13 @@ const (
 
 // Requests of extensions that are special.
 const (
-	randrGetOutputProperty = 15
-	xiGetProperty          = 59
+	randrListOutputProperties = 10
+	randrGetOutputProperty    = 15
+	xiListProperties          = 56
+	xiGetProperty             = 59
+
+	randrGetScreenResourcesCurrent = 25
+	xkbGetDeviceInfo               = 24
 )
 
 // use says what of an extension is watched.
@@ -36,8 +44,9 @@ type use struct {
 	harmless []byte // and of others that change nothing
 	changes  []kind // what all the rest may change
 
-	padding map[byte]span // in requests that are current, by minor opcode
-	windows []byte        // minor opcodes of those that are about a window, which has to be a root: others go
+	fleeting map[byte]kind // the same for what is fleeting, by minor opcode
+	padding  map[byte]span // in requests that are current, by minor opcode
+	windows  []byte        // minor opcodes of those that are about a window, which has to be a root: others go
 }
 
 // span is a stretch of a request: from one byte to before another.
@@ -45,11 +54,11 @@ type span struct{ from, to int }
 
 var uses = map[string]use{
 	// GetScreenSizeRange, GetOutputInfo, ListOutputProperties, QueryOutputProperty, GetOutputProperty, GetCrtcInfo,
-	// GetOutputPrimary, GetMonitors; not GetScreenResourcesCurrent, which has modes: nobody is told of new ones.
-	// QueryVersion, SelectInput, GetScreenResourcesCurrent.
+	// GetOutputPrimary, GetMonitors; GetScreenResourcesCurrent. QueryVersion, SelectInput.
 	"RANDR": {
-		screens, []byte{6, 9, 10, 11, randrGetOutputProperty, 20, 31, 42}, []byte{0, 4, 25}, []kind{screens},
-		map[byte]span{randrGetOutputProperty: {26, 28}, 42: {9, 12}}, []byte{6, 31, 42},
+		asks: screens, current: []byte{6, 9, randrListOutputProperties, 11, randrGetOutputProperty, 20, 31, 42},
+		fleeting: map[byte]kind{randrGetScreenResourcesCurrent: modes}, harmless: []byte{0, 4}, changes: []kind{screens},
+		padding: map[byte]span{4: {10, 12}, randrGetOutputProperty: {26, 28}, 42: {9, 12}}, windows: []byte{6, randrGetScreenResourcesCurrent, 31, 42},
 	},
 
 	// QueryPictFormats: the order of subpixels changes with a screen's rotation.
@@ -61,15 +70,17 @@ var uses = map[string]use{
 	// XIListProperties, XIGetProperty; not XIQueryDevice, which has where the pointer is. Versions, other queries,
 	// and what asks for events.
 	"XInputExtension": {
-		devices, []byte{56, xiGetProperty}, []byte{1, 2, 40, 46, 47, 48, 50, 60}, []kind{devices, keys},
-		map[byte]span{56: {6, 8}, xiGetProperty: {7, 8}}, nil,
+		asks: devices, current: []byte{xiListProperties, xiGetProperty},
+		harmless: []byte{1, 2, 40, 46, 47, 48, 50, 60}, changes: []kind{devices, keys},
+		padding: map[byte]span{46: {10, 12}, xiListProperties: {6, 8}, xiGetProperty: {7, 8}},
 	},
 
-	// GetControls, GetMap, GetCompatMap, GetIndicatorMap, GetNames. UseExtension, SelectEvents, Bell, PerClientFlags,
-	// other queries.
+	// GetControls, GetMap, GetCompatMap, GetIndicatorMap, GetNames, GetDeviceInfo. UseExtension, SelectEvents, Bell,
+	// PerClientFlags, other queries.
 	xkeyboard: {
-		keys, []byte{6, 8, 10, 13, 17}, []byte{0, 1, 3, 4, 12, 15, 19, 21, 22, 24}, []kind{keys},
-		map[byte]span{6: {6, 8}, 8: {26, 28}, 13: {6, 8}, 17: {6, 8}}, nil,
+		asks: keys, current: []byte{6, 8, 10, 13, 17, xkbGetDeviceInfo},
+		harmless: []byte{0, 1, 3, 4, 12, 15, 19, 21, 22}, changes: []kind{keys},
+		padding: map[byte]span{6: {6, 8}, 8: {26, 28}, 13: {6, 8}, 17: {6, 8}},
 	},
 
 	// GetVersion, CompareCursor. A key from another keyboard brings that one's map.
@@ -79,6 +90,9 @@ var uses = map[string]use{
 // addUse notes the use of an extension.
 func (s *server) addUse(major byte, u use) {
 	for _, minor := range u.current {
+		s.classes[major][minor] = current
+	}
+	for minor := range u.fleeting {
 		s.classes[major][minor] = current
 	}
 	s.uses[major] = u
@@ -110,6 +124,10 @@ func (c *constants) topic(o x11.Order, r x11.Request, whole []byte) (topic, bool
 			return topic{}, false // it deletes, or who knows
 		}
 		return topic{properties, o.Uint32(whole[4:]), o.Uint32(whole[8:])}, true
+	case r.Major == listProperties && len(whole) == 8:
+		return topic{kind: lists, a: o.Uint32(whole[4:])}, c.server.roots[o.Uint32(whole[4:])]
+	case r.Major == getGeometry && len(whole) == 8:
+		return topic{kind: screens}, c.server.roots[o.Uint32(whole[4:])]
 	case r.Major == getSelectionOwner && len(whole) == 8:
 		return topic{kind: selections, b: o.Uint32(whole[4:])}, true
 	case r.Major < x11.FirstExtension:
@@ -119,10 +137,23 @@ func (c *constants) topic(o x11.Order, r x11.Request, whole []byte) (topic, bool
 	if slices.Contains(u.windows, r.Minor) && (len(whole) < 8 || !c.server.roots[o.Uint32(whole[4:])]) {
 		return topic{}, false
 	}
-	if u.asks == keys && (len(whole) < 8 || !c.watched.coreKeyboard(o.Uint16(whole[4:]))) {
+	about := u.asks
+	if fleeting, ok := u.fleeting[r.Minor]; ok {
+		about = fleeting
+	}
+	if r.Major == c.server.xkb && !c.asksForKeys(o, r, whole) {
 		return topic{}, false
 	}
-	return topic{kind: u.asks}, !c.server.deletes(r, whole)
+	return topic{kind: about}, !c.server.deletes(r, whole)
+}
+
+// asksForKeys reports whether a whole request of XKEYBOARD is about the core keyboard; of GetDeviceInfo, whether it wants
+// nothing of what changes, such as lights.
+func (c *constants) asksForKeys(o x11.Order, r x11.Request, whole []byte) bool {
+	if len(whole) < 8 || !c.watched.coreKeyboard(o.Uint16(whole[4:])) {
+		return false
+	}
+	return r.Minor != xkbGetDeviceInfo || len(whole) == 16 && bytes.Equal(whole[6:11], make([]byte, 5))
 }
 
 // deletes reports whether a whole request deletes the property that it asks for, or asks for one that
@@ -174,7 +205,8 @@ func (c *constants) propertyChanged(o x11.Order, r x11.Request, body []byte) []t
 
 func (c *constants) changedByExtension(r x11.Request, whole []byte) (all []topic) {
 	u := c.server.uses[r.Major]
-	if slices.Contains(u.harmless, r.Minor) || slices.Contains(u.current, r.Minor) && !c.server.deletes(r, whole) {
+	_, fleeting := u.fleeting[r.Minor]
+	if fleeting || slices.Contains(u.harmless, r.Minor) || slices.Contains(u.current, r.Minor) && !c.server.deletes(r, whole) {
 		return nil
 	}
 	for _, k := range u.changes {

@@ -70,9 +70,10 @@ type greeting struct {
 type subject byte
 
 const (
-	itself   subject = iota // nothing else
-	root                    // a root window
-	keyboard                // the core keyboard, by the number that all servers have for it
+	itself      subject = iota // nothing else
+	root                       // a root window
+	keyboard                   // the core keyboard, by the number that all servers have for it
+	rootDevices                // a root window, for events of all devices that any number of programs can have
 )
 
 // Extensions that need a name here.
@@ -105,7 +106,10 @@ var extensions = map[string]extension{
 	"XVideo":                  {introductions: map[byte]greeting{0: {}}},
 
 	// GetExtensionVersion, which servers only look at, and XIQueryVersion.
-	"XInputExtension": {introductions: map[byte]greeting{1: {counts: maxKey, again: true}, 47: {counts: 4}}},
+	"XInputExtension": {
+		introductions: map[byte]greeting{1: {counts: maxKey, again: true}, 47: {counts: 4}},
+		silents:       map[byte]subject{46: rootDevices}, // XISelectEvents
+	},
 
 	// UseExtension, for which see ledger.fits, and SelectEvents.
 	xkeyboard: {introductions: map[byte]greeting{0: {counts: 4}}, silents: map[byte]subject{1: keyboard}},
@@ -129,8 +133,9 @@ type server struct {
 	bigReq    byte                   // major opcode of BIG-REQUESTS; 0 where there is none
 	randr, xi byte                   // and of others
 	xkb       byte
-	colormaps map[uint32]visual // default colormaps of TrueColor visuals
-	roots     map[uint32]bool   // root windows
+	families  map[[2]byte]family // requests for properties, by their opcodes
+	colormaps map[uint32]visual  // default colormaps of TrueColor visuals
+	roots     map[uint32]bool    // root windows
 }
 
 // newServer describes a server that gave these opcodes to extensions.
@@ -146,9 +151,10 @@ func newServer(majors map[string]byte) *server {
 	for _, major := range []byte{changeWindowAttributes, createGC, grabServer, ungrabServer} {
 		s.others[major] = silent
 	}
-	for _, major := range []byte{getProperty, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
+	for _, major := range []byte{getGeometry, getProperty, listProperties, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
 		s.others[major] = current
 	}
+	s.families = families(s.xi, s.randr)
 	for name, e := range extensions {
 		if major := majors[name]; major >= x11.FirstExtension {
 			s.addExtension(major, e)
@@ -195,6 +201,16 @@ func (s *server) about(o x11.Order, r x11.Request, whole []byte) bool {
 		return false
 	case subject == root:
 		return s.roots[o.Uint32(whole[4:])]
+	case subject == rootDevices:
+		return s.roots[o.Uint32(whole[4:])] && selectsDevices(o, whole)
 	}
 	return o.Uint16(whole[4:]) == coreKeyboard
+}
+
+// selectsDevices reports whether a whole XISelectEvents asks for DeviceChanged, HierarchyChanged or PropertyEvent of all
+// devices (XI2proto, section 6): one mask of four bytes, for one of the two numbers that always are.
+func selectsDevices(o x11.Order, whole []byte) bool {
+	const allMasterDevices, shared = 1, 1<<1 | 1<<11 | 1<<12
+	return len(whole) == 20 && o.Uint16(whole[8:]) == 1 && o.Uint16(whole[12:]) <= allMasterDevices &&
+		o.Uint16(whole[14:]) == 1 && o.Uint32(whole[16:])&^shared == 0
 }

@@ -13,7 +13,7 @@ const (
 	maxKey = 512
 
 	// maxKept bounds a reply that is kept, maxKeptAll all of them, in bytes.
-	maxKept    = 256 << 10
+	maxKept    = 512 << 10
 	maxKeptAll = 4 << 20
 )
 
@@ -130,6 +130,13 @@ func (c *constants) putAtom(atom uint32, name string) {
 		return
 	}
 	c.atoms[name], c.names[atom] = atom, name
+}
+
+// isAtom reports whether there is such an atom for certain.
+func (c *constants) isAtom(atom uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return atom != 0 && atom <= lastPredefined || c.names[atom] != ""
 }
 
 // atom returns an atom that is known; 0 for none.

@@ -43,13 +43,14 @@ type far struct {
 	scouted   chan struct{} // closed when the scout has come back
 	constants *constants    // what it found; nil where nothing is to be answered
 	watched   *watched
+	arrivals  chan struct{} // has one where a program has come and the asker does not know
 }
 
 // Far is the far half, on the server. It returns when the connection has ended or ctx is
 // done, and closes rw. The error is nil where the near half closed.
 func Far(ctx context.Context, rw io.ReadWriteCloser, config FarConfig) error {
 	defer config.Listener.Close()
-	f := &far{config: config, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{})}
+	f := &far{config: config, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{}), arrivals: make(chan struct{}, 1)}
 	f.watched = newWatched(func(notice []byte) error { return f.conn.Notice(notice) })
 	conn, err := mux.New(rw, mux.Config{Notice: f.watched.take})
 	if err != nil {
@@ -112,6 +113,7 @@ func (f *far) serve(ctx context.Context, program net.Conn) {
 	case <-ctx.Done():
 		return
 	}
+	f.arrive()
 	stream, err := f.conn.Open()
 	if err != nil {
 		f.config.Log.Warn("X11 program not served", "err", err)

@@ -47,6 +47,13 @@ var knownAtoms = []string{
 	"_COMPIZ_DECOR_PENDING", "_COMPIZ_DECOR_DELETE_PIXMAP", "_COMPIZ_DECOR_REQUEST", "RESOURCE_MANAGER", "WM_HINTS", "WM_NAME",
 	"WM_CLASS", "WM_CLIENT_MACHINE", "WM_NORMAL_HINTS", "WM_ICON_NAME", "WM_TRANSIENT_FOR", "XSETTINGS_S0",
 	"AT_SPI_BUS", "Device Product ID", "XFree86_DDC_EDID1_RAWDATA", "_WIN_SUPPORTING_WM_CHECK", "Custom Data", "Custom Init", "EDID", "FONT", "Hyper", "Meta", "Super", "libinput Tapping Enabled",
+	"_ICC_PROFILE", "SCREEN_RESOURCES", "ENLIGHTENMENT_DESKTOP", "_XSETROOT_ID", "_SGI_DESKS_MANAGER", "_QT_SELECTION_SENTINEL",
+	"_QT_CLIPBOARD_SENTINEL", "_NET_WM_FULL_PLACEMENT", "_NET_WM_CONTEXT_HELP", "_DT_SAVE_MODE", "_COMPIZ_TOOLKIT_ACTION",
+	"XDCCC_LINEAR_RGB_MATRICES", "XDCCC_LINEAR_RGB_CORRECTION", "Wacom Serial IDs", "Rel Vert Scroll", "Rel Horiz Scroll",
+	"Max Contacts", "EDID_DATA", "DTWM_IS_RUNNING", "Button Wheel Up", "Button Wheel Down", "Button Right", "Button Middle",
+	"Button Left", "Button Horiz Wheel Right", "Button Horiz Wheel Left", "Abs MT Tracking ID", "Abs MT Touch Minor",
+	"Abs MT Touch Major", "Abs MT Pressure", "Abs MT Orientation", "Abs Distance", "text/plain;charset=UTF-8", "image/bmp",
+	"_MOTIF_DRAG_RECEIVER_INFO", "TK_APPLICATION", "PRIMARY_TIMESTAMP", "CLIPBOARD_TIMESTAMP", "InterpRegistry", "Comm",
 	"_XKB_RULES_NAMES", "Rel X", "Rel Y", "Rel Horiz Wheel", "Rel Vert Wheel", "Abs X", "Abs Y", "Abs Pressure", "Abs Tilt X", "Abs Tilt Y", "Abs Wheel", "Abs MT Position X", "Abs MT Position Y",
 }
 
@@ -80,9 +87,12 @@ var knownSayings = []saying{
 	{extension: "GLX", minor: 18, bodies: []string{"\x00\x00\x00\x00"}},
 	{extension: "GLX", minor: 21, bodies: []string{"\x00\x00\x00\x00"}},
 	{extension: "GLX", minor: 19, bodies: []string{"\x00\x00\x00\x00\x01\x00\x00\x00", "\x00\x00\x00\x00\x02\x00\x00\x00",
-		"\x00\x00\x00\x00\x03\x00\x00\x00"}},
+		"\x00\x00\x00\x00\x03\x00\x00\x00", "\x00\x00\x00\x00\xf6\x20\x00\x00"}},
 
-	// What GTK wants to hear of.
+	// What GTK and Qt want to hear of.
 	{extension: xkeyboard, minor: 1, bodies: []string{"\x00\x01\x07\x00\x00\x00\x07\x00\xff\x00\xff\x00"}},
 	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0b\x00\x00\x00"}},
+	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0d\x00\x00\x00"}},
+	{extension: "XInputExtension", minor: 46, rooted: true, bodies: []string{
+		"\x01\x00\x00\x00\x00\x00\x01\x00\x02\x18\x00\x00", "\x01\x00\x00\x00\x00\x00\x01\x00\x02\x18\x00\x00"}},
 }

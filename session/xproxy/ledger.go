@@ -126,7 +126,7 @@ func (l *ledger) sure(r x11.Request, whole []byte, key string, first bool) bool 
 func (l *ledger) greeted(r x11.Request, c class, key string, first bool) string {
 	said, some := l.greetings[r.Major]
 	switch {
-	case r.Major < x11.FirstExtension:
+	case r.Major < x11.FirstExtension || l.constants.server.aboutProperties(r):
 	case c != introduction && key != "" && some && said == "":
 		return ""
 	case c != introduction && key != "":
@@ -157,7 +157,7 @@ func (l *ledger) known(e expected, c class) []byte {
 	case silent:
 		return nil
 	case current:
-		return l.constants.watched.get(e.key, e.asked.topic)
+		return l.constants.current(e.key, e.asked.topic)
 	}
 	reply := l.constants.get(e.key)
 	if c == introduction && len(reply) != x11.AnswerHead {
@@ -330,7 +330,7 @@ func (l *ledger) awaited(sequence uint64, head []byte) (dropped bool, keep *expe
 // keep keeps a whole reply.
 func (l *ledger) keep(e *expected, reply []byte) {
 	if e.asked.topic != (topic{}) {
-		l.constants.watched.put(e.key, e.asked, reply)
+		l.constants.putCurrent(e.key, e.asked, reply)
 		return
 	}
 	l.constants.put(e.key, reply)

@@ -319,6 +319,9 @@ func (a *answers) begin(data []byte) (head int, err error) {
 	if dropped {
 		return x11.AnswerHead, nil
 	}
+	if !p.gone {
+		p.ledger.constants.watched.heard.Add(1)
+	}
 	a.body = x11.AnswerSize(p.order, data) - x11.AnswerHead
 	a.keep = keep
 	a.pass(data[:x11.AnswerHead])

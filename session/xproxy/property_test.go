@@ -294,19 +294,20 @@ func (k *talker) introduces() []byte {
 // watched returns a request about what others do not change either.
 func (k *talker) watched() []byte {
 	c, r := k.c, k.r
-	switch r.IntN(7) {
+	switch r.IntN(10) {
 	case 0:
 		return c.request(getSelectionOwner, byte(r.IntN(9)), k.selection)
-	case 1:
-		return c.request(getProperty, 0, c.root(), k.own, uint32(0), uint32(0), uint32(100))
-	case 2:
-		return c.request(k.extension(xkeyboard), 8, pick(r, []int{coreKeyboard, 3, 99}), 7, make([]byte, 20), r.IntN(99))
-	case 3:
-		return c.request(k.extension("RANDR"), 6, c.root())
-	case 4:
-		return c.request(k.extension("XInputExtension"), 56, r.IntN(9), r.IntN(9))
-	case 5:
-		return c.request(k.extension("XINERAMA"), 5)
+	case 1, 7:
+		const atom, number, text = 4, 6, 31
+		property := pick(r, []uint32{k.own, k.own, k.own, 23, 39, 1 << 20}) // two that nobody has, and no atom
+		most := pick(r, []uint32{0, 1, 7, 30, 100, 1 << 30, 1<<30 + 3, 1<<32 - 1})
+		kind := pick(r, []uint32{0, 0, text, number, atom, 1 << 20})
+		return c.request(getProperty, 0, c.root(), property, kind, pick(r, []uint32{0, 0, 1, 5, 60, 1 << 31}), most)
+	case 8:
+		property, device := pick(r, []uint32{k.atom(), 2, 1 << 20}), pick(r, []int{2, 3, 4, 5, 99})
+		return c.request(k.extension("XInputExtension"), xiGetProperty, device, byte(0), byte(r.IntN(9)), property, pick(r, []uint32{0, 19, 4}), uint32(r.IntN(3)), uint32(r.IntN(9)))
+	case 9:
+		return c.request(getGeometry, byte(r.IntN(9)), c.root())
 	}
 	return c.request(getModifierMapping, byte(r.IntN(9)))
 }
@@ -314,7 +315,7 @@ func (k *talker) watched() []byte {
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(36) {
+	switch r.IntN(37) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -386,11 +387,18 @@ func (k *talker) next() (name string, request []byte) {
 		return "select on the root", c.request(changeWindowAttributes, 9, c.root(), uint32(eventMaskOnly), mask)
 	case 29:
 		return "RANDR SelectInput", c.request(k.extension("RANDR"), 4, pick(r, []uint32{c.root(), c.root(), 5}), 11, 0)
+	case 36:
+		one := []any{c.root(), pick(r, []int{1, 1, 2}), 7, pick(r, []int{0, 1, 2, 99}), 1, pick(r, []uint32{0x1802, 0x1802, 2, 1 << 4})}
+		return "XISelectEvents", c.request(k.extension("XInputExtension"), 46, one...)
 	case 30:
 		return "XKEYBOARD SelectEvents", c.request(k.extension(xkeyboard), 1, pick(r, []int{coreKeyboard, 3, 99}), 7, 0, 7, 255, 255)
 	case 31:
-		value := make([]byte, r.IntN(200))
-		return "ChangeProperty of the root", c.request(18, byte(r.IntN(3)), c.root(), k.own, uint32(31), byte(8), byte(0), 0, uint32(len(value)), value)
+		unit := pick(r, []int{1, 1, 2, 4})
+		value := make([]byte, unit*r.IntN(100))
+		for i := range value {
+			value[i] = byte(i) // of two bytes each and four, on both sides the same
+		}
+		return "ChangeProperty of the root", c.request(18, byte(r.IntN(3)), c.root(), k.own, uint32(31), byte(8*unit), byte(0), 0, uint32(len(value)/unit), value)
 	case 32:
 		return "DeleteProperty of the root", c.request(deleteProperty, 0, c.root(), k.own)
 	case 33:

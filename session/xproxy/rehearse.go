@@ -30,7 +30,7 @@ func (s *server) rehearsals() iter.Seq[[]byte] {
 					said = s.appendSaying(said, major, k, i)
 				}
 			}
-			if !yield(x11.AppendRequest(said, scoutOrder, getInputFocus, 0)) {
+			if !yield(said) {
 				return
 			}
 		}
@@ -53,57 +53,6 @@ func appendBody(b []byte, body string) []byte {
 	return append(scoutOrder.AppendUint16(b, uint16(1+len(body)/4)), body...)
 }
 
-// watchedRehearsal returns what a program of ours asks once there is somebody to tell of changes: what
-// Xlib and toolkits want to know of that.
-func (c *constants) watchedRehearsal() []byte {
-	s := c.server
-	var said []byte
-	for _, k := range knownSayings {
-		if _, introduces := s.greetings[s.majors[k.extension]][k.minor]; introduces {
-			said = s.appendSaying(said, s.majors[k.extension], k, 0)
-		}
-	}
-	said = append(x11.AppendRequest(said, scoutOrder, getModifierMapping, 0), getKeyboardMapping, 0, 2, 0, firstKey, allKeys, 0, 0)
-	for _, name := range watchedSelections {
-		said = appendUnits(said, getSelectionOwner, 0, c.atom(name))
-	}
-	for root := range s.roots {
-		said = appendUnits(said, getProperty, 0, root, resourceManager, typeString, 0, allResources)
-		said = appendUnits(said, getProperty, 0, root, c.atom("_NET_SUPPORTING_WM_CHECK"), typeWindow, 0, 1<<32-1)
-		if s.randr != 0 {
-			said = appendUnits(said, s.randr, 42, root, 1) // GetMonitors
-		}
-	}
-	if render := s.majors["RENDER"]; render != 0 {
-		said = x11.AppendRequest(said, scoutOrder, render, 1) // QueryPictFormats
-	}
-	if s.xkb != 0 {
-		for _, parts := range []uint32{0x07, 0x47} {
-			said = appendUnits(said, s.xkb, 8, coreKeyboard|parts<<16, 0, 0, 0, 0, 0) // GetMap
-		}
-		said = appendUnits(said, s.xkb, 17, c.watched.keyboardNumber(), 0x1800) // GetNames
-	}
-	return x11.AppendRequest(said, scoutOrder, getInputFocus, 0)
-}
-
-// What Xlib asks for: all keys, and all of RESOURCE_MANAGER.
-const (
-	firstKey, allKeys = 8, 248
-	resourceManager   = 23
-	typeString        = 31
-	typeWindow        = 33
-	allResources      = 100_000_000
-)
-
-// appendUnits appends a request whose body is of four-byte units.
-func appendUnits(b []byte, major, minor byte, units ...uint32) []byte {
-	b = scoutOrder.AppendUint16(append(b, major, minor), uint16(1+len(units)))
-	for _, unit := range units {
-		b = scoutOrder.AppendUint32(b, unit)
-	}
-	return b
-}
-
 // rehearse says what a program says, and keeps what it learns.
 func (f *far) rehearse(ctx context.Context, c *constants, said []byte) {
 	stream, err := f.conn.Open()
@@ -112,35 +61,62 @@ func (f *far) rehearse(ctx context.Context, c *constants, said []byte) {
 	}
 	defer stream.Close()
 	defer context.AfterFunc(ctx, func() { stream.Close() })()
-	if err := converse(stream, f.config.Offer.Cookie, c, said); err != nil && ctx.Err() == nil {
+	s := newSpeaker(stream, f.config.Offer.Cookie, c)
+	defer s.end()
+	if err := s.say(said); err != nil && ctx.Err() == nil {
 		f.config.Log.Warn("X11: less is answered on this side", "err", err)
 	}
 }
 
-// converse is a program that says something, and hears the answers up to the last one.
-func converse(rw io.ReadWriter, cookie []byte, c *constants, said []byte) error {
+// speaker is a program of our own that says what programs say; what it hears is kept for them.
+type speaker struct {
+	rw       io.ReadWriter
+	setup    []byte // still to be sent
+	program  *program
+	requests requests
+	answers  *answers
+	buf      []byte
+	have     int
+}
+
+func newSpeaker(rw io.ReadWriter, cookie []byte, c *constants) *speaker {
 	p := newProgram(scoutOrder, c)
 	p.gone = true // nobody reads what it hears
-	defer p.ledger.left()
-	r := requests{program: p}
-	out, _ := r.edit(scoutSetup(cookie), said)
-	if _, err := rw.Write(out); err != nil {
+	return &speaker{
+		rw: rw, setup: scoutSetup(cookie), program: p, requests: requests{program: p}, answers: newAnswers(p), buf: make([]byte, bufferSize),
+	}
+}
+
+// say says something, and hears the answers up to the last one.
+func (s *speaker) say(said []byte) error {
+	out, _ := s.requests.edit(s.setup, x11.AppendRequest(said, scoutOrder, getInputFocus, 0))
+	s.setup = nil
+	if _, err := s.rw.Write(out); err != nil {
 		return err
 	}
-	a := newAnswers(p)
-	buf := make([]byte, bufferSize)
-	have := 0
-	for p.ledger.heard < p.ledger.sequence {
-		n, err := rw.Read(buf[have:])
+	for ledger := &s.program.ledger; ledger.heard < ledger.sequence; {
+		n, err := s.rw.Read(s.buf[s.have:])
 		if err != nil {
 			return err
 		}
-		have += n
-		done, err := a.take(buf[:have])
+		s.have += n
+		done, err := s.answers.take(s.buf[:s.have])
 		if err != nil {
 			return err
 		}
-		have = copy(buf, buf[done:have])
+		s.have = copy(s.buf, s.buf[done:s.have])
 	}
 	return nil
+}
+
+// end says that it has gone.
+func (s *speaker) end() { s.program.ledger.left() }
+
+// appendUnits appends a request whose body is of four-byte units.
+func appendUnits(b []byte, major, minor byte, units ...uint32) []byte {
+	b = scoutOrder.AppendUint16(append(b, major, minor), uint16(1+len(units)))
+	for _, unit := range units {
+		b = scoutOrder.AppendUint32(b, unit)
+	}
+	return b
 }

@@ -53,14 +53,10 @@ func (f *far) scout(ctx context.Context) {
 	for said := range c.server.rehearsals() {
 		rehearsals.Go(func() { f.rehearse(ctx, c, said) })
 	}
-	rehearsals.Go(func() {
-		select {
-		case <-f.watched.ready:
-			f.rehearse(ctx, c, c.watchedRehearsal())
-		case <-ctx.Done():
-		}
-	})
-	if err := errors.Join(c.learnNames(stream, in), c.learnColours(stream, in)); err != nil && ctx.Err() == nil {
+	err = errors.Join(c.learnNames(stream, in), c.learnColours(stream, in))
+	things, lookErr := c.server.lookAround(stream, in)
+	rehearsals.Go(func() { f.asker(ctx, c, things) })
+	if err := errors.Join(err, lookErr); err != nil && ctx.Err() == nil {
 		f.config.Log.Warn("X11: less is answered on this side", "err", err)
 	}
 	io.Copy(io.Discard, in) // events that every program gets, such as MappingNotify

@@ -18,6 +18,8 @@ const (
 	devices         // properties of input devices
 	properties      // of a root window: its number and an atom
 	selections      // owners: 0 and an atom
+	lists           // of properties: a root window's number
+	modes           // of monitors, of which nobody is told that there is a new one
 	kinds           // how many there are
 )
 
@@ -28,6 +30,10 @@ func (t topic) wider() topic {
 	}
 	return topic{}
 }
+
+// fleeting reports whether a topic changes without anybody's being told. What was asked about it is right for a
+// moment, as long as nobody hears anything.
+func (t topic) fleeting() bool { return t.kind == modes }
 
 // word is a part of a notice between the halves: an operation, and what it is about.
 type word struct {

@@ -1,11 +1,19 @@
 package xproxy
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 const (
 	// maxTopics bounds the topics that are kept apart; maxWatched the replies, in bytes.
 	maxTopics  = 4096
 	maxWatched = 2 << 20
+
+	// freshTime is how long a reply about what is fleeting is good: as late may word of other changes be, see
+	// fenceTime.
+	freshTime = fenceTime
 )
 
 // watched holds replies that are right until something changes. It may be used from several
@@ -16,15 +24,16 @@ const (
 // themselves: until the X server is known to have dealt with that, nobody is answered.
 type watched struct {
 	notice func([]byte) error // sends one
+	heard  atomic.Uint64      // messages of the X server's to programs
 	ready  chan struct{}      // closed when the near half has first told of all changes
 
 	mu       sync.Mutex
 	on       bool   // the near half tells of changes
-	since    uint64 // how often that has begun or ended
 	grabs    int    // programs that may have the server to themselves
 	number   uint32 // of the last opUngrab
 	begin    sync.Once
 	keyboard uint32 // number of the core keyboard; 0 as long as that is unknown
+	clock    uint64 // counts changes
 	told     map[topic]bool
 	topics   map[topic]*state
 	replies  map[string]kept
@@ -33,16 +42,17 @@ type watched struct {
 
 // state is what is known of a topic.
 type state struct {
-	changes  uint64
-	changing int // programs that have said something that may change it
+	last     uint64 // when it changed, by watched.clock; 0 for never
+	changing int    // programs that have said something that may change it
 }
 
 // moment is when a reply was asked for: it is good as long as nothing has changed since.
 type moment struct {
-	topic   topic
-	since   uint64
-	changes [3]uint64 // of the topic and the two wider ones
-	ok      bool      // nothing was changing then
+	topic topic
+	clock uint64
+	heard uint64    // messages to programs before that
+	came  time.Time // when the reply did
+	told  bool      // changes were told already
 }
 
 type kept struct {
@@ -73,17 +83,17 @@ func (w *watched) state(t topic) *state {
 func (w *watched) now(t topic) moment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.moment(t)
+	return moment{topic: t, clock: w.clock, heard: w.heard.Load(), told: w.tells(t)}
 }
 
-func (w *watched) moment(t topic) moment {
-	m := moment{topic: t, since: w.since, ok: w.on && w.tells(t)}
-	for i, part := range [3]topic{t, t.wider(), {}} {
-		s := w.state(part)
-		m.changes[i] = s.changes
-		m.ok = m.ok && s.changing == 0
-	}
-	return m
+// certain reports whether all changes of a topic are told, and none is on the way.
+func (w *watched) certain(t topic) bool {
+	return w.on && w.tells(t) && w.state(t).changing == 0 && w.state(t.wider()).changing == 0 && w.state(topic{}).changing == 0
+}
+
+// changedSince reports whether a topic has changed after a moment.
+func (w *watched) changedSince(t topic, m moment) bool {
+	return max(w.state(t).last, w.state(t.wider()).last, w.state(topic{}).last) > m.clock
 }
 
 // tells reports whether the near half tells of a topic's changes.
@@ -91,49 +101,77 @@ func (w *watched) tells(t topic) bool {
 	switch t.kind {
 	case selections:
 		return w.told[t]
-	case properties:
+	case properties, lists:
 		return w.told[topic{kind: properties, a: t.a}]
+	case modes:
+		return w.told[topic{kind: screens}]
 	}
 	return w.told[topic{kind: t.kind}]
 }
 
-// get returns the reply to a request about a topic, but for its sequence number; nil where it is not
-// known now.
+// get returns what is kept for a key, if a topic has not changed since that was asked for, and is not about
+// to; else nil.
 func (w *watched) get(key string, t topic) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k, known := w.replies[key]
-	if !known {
+	if !known || !k.moment.told || !w.certain(t) || w.changedSince(t, k.moment) {
 		return nil
 	}
-	now := w.moment(t)
-	if now.changes != k.moment.changes {
-		w.size -= len(key) + len(k.reply)
-		delete(w.replies, key)
-		return nil
-	}
-	if !now.ok {
-		return nil
+	if t.fleeting() && (k.moment.heard != w.heard.Load() || time.Since(k.moment.came) > freshTime) {
+		return nil // it may be older than something that was heard
 	}
 	return k.reply
 }
 
-// put keeps the reply to a request that was asked at a moment, if it is still right.
+// put keeps the reply to a request that was asked at a moment. One that is not right any more is only good
+// for its question to be asked again.
+//
+// It may come, and have been asked for, while nothing is told in time: all that changes meanwhile is told ahead of the
+// word that it is again.
 func (w *watched) put(key string, asked moment, reply []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !asked.ok || w.moment(asked.topic) != asked {
-		return
+	asked.came = time.Now()
+	old, known := w.replies[key]
+	if !known || old.outdated(w) || !(kept{moment: asked}).outdated(w) && asked.clock >= old.moment.clock {
+		w.keep(key, kept{asked, reply})
 	}
+}
+
+// outdated reports whether what is kept may not be right any more.
+func (k kept) outdated(w *watched) bool {
+	return !k.moment.told || w.changedSince(k.moment.topic, k.moment)
+}
+
+// entry is what is kept for a key.
+type entry struct {
+	key      string
+	reply    []byte
+	outdated bool // the topic has changed, or may have
+}
+
+// entries returns all that is kept.
+func (w *watched) entries() (all []entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, k := range w.replies {
+		all = append(all, entry{key, k.reply, k.outdated(w) || k.moment.topic.fleeting()})
+	}
+	return all
+}
+
+// keep keeps a reply in an older one's place.
+func (w *watched) keep(key string, k kept) {
 	if old, known := w.replies[key]; known {
 		w.size -= len(key) + len(old.reply)
 	}
-	if w.size+len(key)+len(reply) > maxWatched {
+	if w.size+len(key)+len(k.reply) > maxWatched {
 		clear(w.replies)
 		w.size = 0
 	}
-	w.size += len(key) + len(reply)
-	w.replies[key] = kept{asked, reply}
+	w.size += len(key) + len(k.reply)
+	w.replies[key] = k
 }
 
 // change says that a program asks for something that may change a topic; changed that the X server has
@@ -141,17 +179,31 @@ func (w *watched) put(key string, asked moment, reply []byte) {
 func (w *watched) change(t topic) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.state(t)
-	s.changes++
-	s.changing++
+	w.noteChange(t, 1)
 }
 
 func (w *watched) changed(t topic) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.state(t)
-	s.changes++
-	s.changing--
+	w.noteChange(t, -1)
+}
+
+// noteChange notes that a topic has changed, or may have, and how many more programs are changing it. There are topics
+// that change with others.
+func (w *watched) noteChange(t topic, changing int) {
+	w.clock++
+	note := func(t topic) {
+		s := w.state(t)
+		s.last = w.clock
+		s.changing += changing
+	}
+	note(t)
+	switch t.kind {
+	case properties:
+		note(topic{kind: lists, a: t.a})
+	case screens:
+		note(topic{kind: modes})
+	}
 }
 
 // grab says that a program is about to have the server to itself: then the near half cannot hear
@@ -162,7 +214,7 @@ func (w *watched) grab() {
 	if w.grabs++; w.grabs > 1 {
 		return
 	}
-	w.turn(false)
+	w.on = false
 	w.say(word{op: opGrab})
 }
 
@@ -183,13 +235,6 @@ func (w *watched) say(what word) {
 	}
 }
 
-func (w *watched) turn(on bool) {
-	if w.on != on {
-		w.on = on
-		w.since++
-	}
-}
-
 // take takes a notice of the near half's.
 func (w *watched) take(notice []byte) {
 	w.mu.Lock()
@@ -197,14 +242,14 @@ func (w *watched) take(notice []byte) {
 	for _, said := range words(notice) {
 		switch said.op {
 		case opChanged:
-			w.state(said.topic).changes++
+			w.noteChange(said.topic, 0)
 		case opWatching:
 			w.watching(said.topic)
 		case opOn:
-			w.turn(w.grabs == 0 && said.topic.a == w.number)
+			w.on = w.grabs == 0 && said.topic.a == w.number
 			w.begin.Do(func() { close(w.ready) })
 		case opOff:
-			w.turn(false)
+			w.on = false
 		}
 	}
 }
