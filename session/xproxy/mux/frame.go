@@ -32,10 +32,14 @@ type frame struct {
 }
 
 func appendFrame(b []byte, k kind, stream uint32, payload []byte) []byte {
+	return append(appendHead(b, k, stream, len(payload)), payload...)
+}
+
+// appendHead appends what comes before a payload of so many bytes.
+func appendHead(b []byte, k kind, stream uint32, size int) []byte {
 	b = append(b, byte(k))
 	b = binary.LittleEndian.AppendUint32(b, stream)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(payload)))
-	return append(b, payload...)
+	return binary.LittleEndian.AppendUint16(b, uint16(size))
 }
 
 var errShortFrame = errors.New("a frame is cut off")

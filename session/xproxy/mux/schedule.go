@@ -28,12 +28,13 @@ func (c *Conn) appendData(b []byte) []byte {
 			b = appendFrame(b, frameOpen, s.id, nil)
 			c.wakeWriter() // for what appendControl has put off
 		}
-		if some := s.out.peek(min(maxData, s.allowance)); len(some) > 0 {
-			b = appendFrame(b, frameData, s.id, some)
-			s.out.skip(len(some))
-			s.allowance -= len(some)
+		if n := min(maxData, s.allowance, s.out.len()); n > 0 {
+			b = appendHead(b, frameData, s.id, n)
+			b = slices.Grow(b, n)[:len(b)+n]
+			s.out.take(b[len(b)-n:])
+			s.allowance -= n
 			c.served = s.served
-			s.served += uint64(len(some) + frameHead)
+			s.served += uint64(n + frameHead)
 			s.change.Broadcast()
 			c.wakeWriter()
 		}
