@@ -28,11 +28,22 @@ const (
 	// maxSent bounds a batch as sent: zstd stores what it cannot shorten
 	// (RFC 8878, section 3.1.1.2), with a few bytes of heads.
 	maxSent = maxBatch + 1<<10
-
-	// window is how far back compression looks, in bytes. The memory for it is needed once
-	// for each direction at each end.
-	window = 2 << 20
 )
+
+// direction is how one direction of a connection is compressed.
+type direction struct {
+	window int // how far back it looks, in bytes; both ends need the memory
+	level  zstd.EncoderLevel
+}
+
+// directionFrom returns the direction from the side that accepts streams, or from the one that
+// opens them. X servers are at the former, and say little beside what programs draw.
+func directionFrom(acceptor bool) direction {
+	if acceptor {
+		return direction{64 << 10, zstd.SpeedFastest} // whose tables take a fifth
+	}
+	return direction{1 << 20, zstd.SpeedDefault}
+}
 
 // encoder turns frames into batches.
 type encoder struct {
@@ -41,13 +52,14 @@ type encoder struct {
 	gain gain
 }
 
-func newEncoder() (*encoder, error) {
+func newEncoder(d direction) (*encoder, error) {
 	e := new(encoder)
+	e.out.Grow(batchHead + maxSent)
 	var err error
 	e.zstd, err = zstd.NewWriter(&e.out,
 		zstd.WithEncoderConcurrency(1), // with more, a flush is a matter of several goroutines
-		zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithWindowSize(window),
+		zstd.WithEncoderLevel(d.level),
+		zstd.WithWindowSize(d.window),
 		zstd.WithLowerEncoderMem(true),
 		zstd.WithEncoderCRC(false))
 	return e, err
@@ -101,13 +113,13 @@ type decoder struct {
 	frames []byte
 }
 
-func newDecoder(in io.Reader) (*decoder, error) {
+func newDecoder(in io.Reader, from direction) (*decoder, error) {
 	d := &decoder{in: in, sent: make([]byte, maxSent), frames: make([]byte, maxBatch)}
 	var err error
 	d.zstd, err = zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1), // with more, it reads ahead
 		zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(window),
+		zstd.WithDecoderMaxWindow(uint64(from.window)),
 		zstd.WithDecoderMaxMemory(1<<62), // of a whole stream, which is as long as the session
 		zstd.IgnoreChecksum(true))
 	return d, err

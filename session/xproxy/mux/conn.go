@@ -75,11 +75,11 @@ func New(rw io.ReadWriteCloser, config Config) (*Conn, error) {
 		accepted: make(chan *Stream, maxStreams),
 		spare:    spareWindow,
 	}
-	encoder, err := newEncoder()
+	encoder, err := newEncoder(directionFrom(config.Accept))
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := newDecoder(rw)
+	decoder, err := newDecoder(rw, directionFrom(!config.Accept))
 	if err != nil {
 		return nil, err
 	}

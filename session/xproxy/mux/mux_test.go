@@ -232,20 +232,27 @@ func TestSmallFirst(t *testing.T) {
 	}
 }
 
+// coders are an encoder of one direction, and a decoder of one.
+func coders(t testing.TB, in io.Reader, from, to direction) (*encoder, *decoder) {
+	t.Helper()
+	e, err := newEncoder(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.close)
+	d, err := newDecoder(in, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.close)
+	return e, d
+}
+
 // TestBatches checks what both ways of sending give, and that a link which is faster than
 // compression gets what is not compressed.
 func TestBatches(t *testing.T) {
 	var wire bytes.Buffer
-	e, err := newEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.close()
-	d, err := newDecoder(&wire)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.close()
+	e, d := coders(t, &wire, directionFrom(false), directionFrom(false))
 	r := rand.New(rand.NewPCG(3, 4))
 	plain := 0
 	for i := range 1000 {
@@ -286,7 +293,7 @@ func FuzzPeer(f *testing.F) {
 	frames = appendFrame(frames, frameReset, 1, nil)
 	f.Add(plain(frames))
 	f.Add(plain(appendFrame(nil, frameAck, 0, make([]byte, 8))))
-	e, err := newEncoder()
+	e, err := newEncoder(directionFrom(false))
 	if err != nil {
 		f.Fatal(err)
 	}
