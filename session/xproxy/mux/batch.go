@@ -14,8 +14,9 @@ import (
 // A batch begins with one byte that says how its frames are encoded, and their
 // length as sent and as meant, in three bytes each, little-endian.
 const (
-	batchPlain = 'p'
-	batchZstd  = 'z'
+	batchPlain  = 'p'
+	batchZstd   = 'z'
+	batchPixels = 'x' // zstd, of what splitPixels makes of them
 
 	batchHead = 7
 )
@@ -47,9 +48,10 @@ func directionFrom(acceptor bool) direction {
 
 // encoder turns frames into batches.
 type encoder struct {
-	zstd *zstd.Encoder
-	out  bytes.Buffer
-	gain gain
+	zstd   *zstd.Encoder
+	out    bytes.Buffer
+	pixels []byte // what splitPixels gave; empty until there was a photo
+	gain   gain
 }
 
 func newEncoder(d direction) (*encoder, error) {
@@ -72,12 +74,9 @@ func (e *encoder) encode(frames []byte, perByte float64) ([]byte, error) {
 	e.out.Write(make([]byte, batchHead))
 	how := byte(batchPlain)
 	if e.gain.worth(perByte) {
-		how = batchZstd
 		began := time.Now()
-		if _, err := e.zstd.Write(frames); err != nil {
-			return nil, err
-		}
-		if err := e.zstd.Flush(); err != nil {
+		var err error
+		if how, err = e.compress(frames); err != nil {
 			return nil, err
 		}
 		e.gain.note(len(frames), e.out.Len()-batchHead, time.Since(began))
@@ -90,6 +89,20 @@ func (e *encoder) encode(frames []byte, perByte float64) ([]byte, error) {
 	}
 	putHead(batch, how, len(batch)-batchHead, len(frames))
 	return batch, nil
+}
+
+// compress appends the frames to e.out, and says how they are encoded.
+func (e *encoder) compress(frames []byte) (how byte, err error) {
+	how = batchZstd
+	if arePixels(frames) {
+		how = batchPixels
+		e.pixels = splitPixels(e.pixels[:0], frames)
+		frames = e.pixels
+	}
+	if _, err := e.zstd.Write(frames); err != nil {
+		return how, err
+	}
+	return how, e.zstd.Flush()
 }
 
 func putHead(b []byte, how byte, sent, meant int) {
@@ -111,6 +124,7 @@ type decoder struct {
 	batch  bytes.Reader // the compressed batch that is being read
 	sent   []byte
 	frames []byte
+	pixels []byte // what joinPixels gave; empty until there was a photo
 }
 
 func newDecoder(in io.Reader, from direction) (*decoder, error) {
@@ -146,6 +160,13 @@ func (d *decoder) decode() (frames []byte, size int, err error) {
 		return d.sent[:sent], size, nil
 	case batchZstd:
 		return d.frames[:meant], size, d.expand(d.sent[:sent], meant)
+	case batchPixels:
+		if d.pixels == nil {
+			d.pixels = make([]byte, maxBatch)
+		}
+		err := d.expand(d.sent[:sent], meant)
+		joinPixels(d.pixels[:meant], d.frames[:meant])
+		return d.pixels[:meant], size, err
 	}
 	return nil, 0, fmt.Errorf("batch of kind %q", head[0])
 }

@@ -301,7 +301,12 @@ func FuzzPeer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(bytes.Clone(batch))
+	seed := bytes.Clone(batch)
+	f.Add(seed)
+	if batch, err = e.encode(batches(photo(8))[0], 0); err != nil || batch[0] != batchPixels {
+		f.Fatalf("batch %q: %v", batch[0], err)
+	}
+	f.Add(append(seed, batch...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, b := net.Pipe()
 		go io.Copy(io.Discard, a)
