@@ -92,7 +92,7 @@ var knownSayings = []saying{
 	// What GTK and Qt want to hear of.
 	{extension: xkeyboard, minor: 1, bodies: []string{"\x00\x01\x07\x00\x00\x00\x07\x00\xff\x00\xff\x00"}},
 	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0b\x00\x00\x00"}},
-	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0d\x00\x00\x00"}},
+	{extension: "RANDR", minor: 4, rooted: true, bodies: []string{"\x0f\x00\x00\x00"}},
 	{extension: "XInputExtension", minor: 46, rooted: true, bodies: []string{
 		"\x01\x00\x00\x00\x00\x00\x01\x00\x02\x18\x00\x00", "\x01\x00\x00\x00\x00\x00\x01\x00\x02\x18\x00\x00"}},
 }
