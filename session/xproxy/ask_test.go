@@ -195,10 +195,12 @@ func TestFleeting(t *testing.T) {
 	if w.put("key", early, []byte("reply")); w.get("key", about) != nil {
 		t.Error("known although somebody heard something before the reply")
 	}
-	learn()
-	w.take(word{opChanged, topic{kind: screens}}.append(nil))
-	if w.get("key", about) != nil {
-		t.Error("known after a change")
+	for _, changed := range []topic{{kind: screens}, {properties, 7, 39}} {
+		learn()
+		w.take(word{opChanged, changed}.append(nil))
+		if w.get("key", about) != nil {
+			t.Errorf("known after a change of %+v", changed)
+		}
 	}
 	learn()
 	time.Sleep(2 * freshTime)

@@ -24,7 +24,7 @@ const (
 // themselves: until the X server is known to have dealt with that, nobody is answered.
 type watched struct {
 	notice func([]byte) error // sends one
-	heard  atomic.Uint64      // messages of the X server's to programs
+	heard  atomic.Uint64      // messages of the X server's to programs, and changes
 	ready  chan struct{}      // closed when the near half has first told of all changes
 
 	mu       sync.Mutex
@@ -243,6 +243,7 @@ func (w *watched) take(notice []byte) {
 		switch said.op {
 		case opChanged:
 			w.noteChange(said.topic, 0)
+			w.heard.Add(1) // a program may be told what it has changed to
 		case opWatching:
 			w.watching(said.topic)
 		case opOn:
