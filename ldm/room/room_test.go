@@ -132,11 +132,7 @@ func TestCloseEndsAll(t *testing.T) {
 	if line, err := out.ReadString('\n'); err != nil || line != "up\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	begun := time.Now()
 	r.Close()
-	if took := time.Since(begun); took > 2*programGrace {
-		t.Errorf("it took %v", took)
-	}
 	select {
 	case <-p.Done():
 	default:
