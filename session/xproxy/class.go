@@ -25,6 +25,10 @@ const (
 	// for the same bytes.
 	constant
 
+	// allocation is a plain request whose reply is always the same for the same bytes, and of
+	// which the server remembers that the program has made it: it passes.
+	allocation
+
 	// introduction is a plain request that tells the server something about the program, once, and
 	// whose reply is the same for all programs that say the same first.
 	introduction
@@ -145,9 +149,10 @@ func newServer(majors map[string]byte) *server {
 		s.others[major] = plain
 	}
 	s.others[listFontsWithInfo] = barrier // many replies
-	for _, major := range []byte{internAtom, getAtomName, x11.QueryExtension, x11.ListExtensions, allocColor, allocNamedColor, queryColors, lookupColor} {
+	for _, major := range []byte{internAtom, getAtomName, x11.QueryExtension, x11.ListExtensions, queryColors, lookupColor} {
 		s.others[major] = constant
 	}
+	s.others[allocColor], s.others[allocNamedColor] = allocation, allocation // for FreeColors
 	for _, major := range []byte{changeWindowAttributes, createGC, grabServer, ungrabServer} {
 		s.others[major] = silent
 	}

@@ -37,6 +37,42 @@ func TestColours(t *testing.T) {
 	}
 }
 
+const freeColors = 88
+
+// Colours that the far half has said to be there can be freed, as often as the program has asked for them.
+func TestColoursFreed(t *testing.T) {
+	server := xtest.Start(t, "-screen", "0", "640x480x24")
+	path := startPair(t, server, false)
+	for i := range 6 {
+		w := newWitness(t, path, server.Cookie, []x11.Order{x11.LittleEndian, x11.BigEndian}[i%2])
+		alloc := w.request(allocColor, 0, w.colormap(), 0xffff, 0, 0, 0)
+		named := w.request(allocNamedColor, 0, w.colormap(), 3, 0, "red")
+		for _, request := range [][]byte{alloc, named, alloc, named} {
+			w.ask(request)
+		}
+		free := w.request(freeColors, 0, w.colormap(), uint32(0), uint32(0xff0000))
+		for range 4 {
+			w.send(free)
+			w.asked++
+			if got := w.ask(alloc); x11.Kind(got) != x11.Reply {
+				t.Fatalf("%x", got)
+			}
+			w.send(free)
+			w.send(w.request(getInputFocus, 0))
+			w.asked += 2
+			if all := w.until(w.asked); len(all) != 1 {
+				t.Fatalf("a colour of the program's: %x", all)
+			}
+		}
+		w.send(free)
+		w.send(w.request(getInputFocus, 0))
+		w.asked += 2
+		if all := w.until(w.asked); len(all) != 2 || x11.Kind(all[0]) != x11.Error {
+			t.Errorf("one that it has not got: %x", all)
+		}
+	}
+}
+
 // Colours that an X server makes otherwise are not told for it.
 func TestOtherColours(t *testing.T) {
 	v, o := visual{0xff0000, 0xff00, 0xff}, x11.LittleEndian

@@ -211,7 +211,7 @@ func (s *server) key(o x11.Order, r x11.Request, whole []byte) string {
 		}
 	case introduction:
 		whole = whole[:min(len(whole), r.Head+s.greetings[r.Major][r.Minor].counts)]
-	case constant:
+	case constant, allocation:
 		return s.constantKey(o, r, whole)
 	case current:
 	default:

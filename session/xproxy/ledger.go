@@ -160,7 +160,7 @@ func (l *ledger) known(e expected, c class) []byte {
 		return l.constants.current(e.key, e.asked.topic)
 	}
 	reply := l.constants.get(e.key)
-	if c == introduction && len(reply) != x11.AnswerHead {
+	if c >= allocation && len(reply) != x11.AnswerHead {
 		return nil
 	}
 	return reply
@@ -231,7 +231,7 @@ func (l *ledger) give(c class, key string, known []byte) (verdict, []byte) {
 	l.order.PutUint16(reply[2:], uint16(l.sequence))
 	l.given = l.sequence
 	l.answered++
-	if c != introduction {
+	if c < allocation {
 		return drop, reply
 	}
 	l.expected = append(l.expected, expected{sequence: l.sequence, key: key, given: reply})
