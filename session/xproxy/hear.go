@@ -3,6 +3,7 @@ package xproxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 
 	"goldm/internal/x11"
@@ -17,6 +18,9 @@ const (
 
 // watchedSelections are those whose owners toolkits ask for at a program's start.
 var watchedSelections = []string{"_XSETTINGS_S0", "_NET_WM_CM_S0", "_NET_SYSTEM_TRAY_S0", "CLIPBOARD_MANAGER"}
+
+// errMasters ends telling of changes: each program may have another core keyboard then, and nobody is told which.
+var errMasters = errors.New("there are several core keyboards")
 
 // hearing is what a watch knows of its X server.
 type hearing struct {
@@ -46,6 +50,9 @@ func (w *watch) run(ctx context.Context, config NearConfig, wake func()) error {
 		message, err := readMessage(h.in)
 		if err != nil {
 			return err
+		}
+		if h.addsMaster(message) {
+			return errMasters
 		}
 		w.mu.Lock()
 		switch x11.Kind(message) {
@@ -95,6 +102,13 @@ func (h *hearing) hear(event []byte, note func(topic)) {
 	}
 }
 
+// addsMaster reports whether an event tells of another pointer and keyboard (XI2proto, HierarchyChanged).
+func (h *hearing) addsMaster(event []byte) bool {
+	const hierarchyChanged, masterAdded = 11, 1
+	return x11.Kind(event) == x11.GenericEvent && event[1] == h.xi &&
+		scoutOrder.Uint16(event[8:]) == hierarchyChanged && scoutOrder.Uint32(event[16:])&masterAdded != 0
+}
+
 // begin sets the connection up and asks for events.
 func (h *hearing) begin(config NearConfig) error {
 	setup := x11.SetupRequest{
@@ -108,7 +122,7 @@ func (h *hearing) begin(config NearConfig) error {
 		return err
 	}
 	_, h.roots = parseScreens(answer)
-	steps := []func() error{h.watchRoots, h.watchScreens, h.watchKeys, h.watchDevices, h.watchSelections}
+	steps := []func() error{h.watchRoots, h.watchScreens, h.watchKeys, h.watchDevices, h.watchSelections, h.countMasters}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -235,4 +249,17 @@ func (h *hearing) watchSelections() error {
 	}
 	h.events[e.FirstEvent] = func(event []byte) topic { return topic{kind: selections, b: scoutOrder.Uint32(event[12:])} }
 	return h.do(requests)
+}
+
+// countMasters comes last: events before it are not heard.
+func (h *hearing) countMasters() error {
+	if h.xi == 0 {
+		return nil
+	}
+	const allMasters = 1 // XIQueryDevice
+	reply, err := h.ask(appendUnits(nil, h.xi, 48, allMasters))
+	if err == nil && scoutOrder.Uint16(reply[8:]) > 2 { // a pointer and a keyboard
+		err = errMasters
+	}
+	return err
 }

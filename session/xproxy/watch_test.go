@@ -1,6 +1,7 @@
 package xproxy
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -405,5 +406,53 @@ func TestWindowThatGoes(t *testing.T) {
 		if got := w.ask(request); x11.Kind(got) != x11.Error {
 			t.Errorf("an answer about a window that is not there: %x", got)
 		}
+	}
+}
+
+// Programs may have different core keyboards where there are several: none is told another's map.
+func TestSeveralKeyboards(t *testing.T) {
+	const queryVersion, changeHierarchy, setClientPointer, queryDevice = 47, 43, 44, 48
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late=%t", late), func(t *testing.T) {
+			server := xtest.Start(t)
+			here := newWitness(t, server.Path(), server.Cookie, x11.LittleEndian)
+			xi := x11.ParseExtensionReply(here.ask(here.request(x11.QueryExtension, 0, 15, 0, "XInputExtension"))).Major
+			here.ask(here.request(xi, queryVersion, 2, 2))
+			add := func() {
+				here.send(here.request(xi, changeHierarchy, byte(1), byte(0), 0, 1, 3, 3, byte(1), byte(1), "aux"))
+				here.asked++
+			}
+			if !late {
+				add()
+			}
+			path := startPair(t, server, false)
+			a, b := newWitness(t, path, server.Cookie, x11.LittleEndian), newWitness(t, path, server.Cookie, x11.LittleEndian)
+			b.ask(b.request(xi, queryVersion, 2, 2))
+			mapping := a.request(getKeyboardMapping, 0, byte(38), byte(1), 0)
+			if late {
+				for range 100 { // until it is watched
+					a.ask(mapping)
+				}
+				add()
+			}
+			pointer := 0 // the second one's number: those that are there from the start are 2 to 7
+			for ; pointer < 20 && x11.Kind(here.ask(here.request(xi, queryDevice, 8+pointer, 0))) != x11.Reply; pointer++ {
+			}
+			b.send(b.request(xi, setClientPointer, b.window, 8+pointer, 0))
+			b.asked++
+			for i := range 10 {
+				want := uint32(0x62 + i)
+				b.send(b.request(changeKeyboardMapping, 1, byte(38), byte(1), 0, want))
+				b.asked++
+				for range 5 {
+					if got := b.order.Uint32(b.ask(mapping)[32:]); got != want {
+						t.Fatalf("b sees %x, want %x", got, want)
+					}
+					if got, want := a.order.Uint32(a.ask(mapping)[32:]), uint32(0x61); got != want {
+						t.Fatalf("a sees %x, want %x", got, want)
+					}
+				}
+			}
+		})
 	}
 }
