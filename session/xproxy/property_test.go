@@ -315,7 +315,7 @@ func (k *talker) watched() []byte {
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(37) {
+	switch r.IntN(38) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -352,7 +352,7 @@ func (k *talker) next() (name string, request []byte) {
 	case 13:
 		name := pick(r, []string{"red", "Navy Blue", "no such colour"})
 		return "AllocNamedColor", c.request(byte(allocNamedColor+7*r.IntN(2)), 0, c.colormap(), len(name), 0, name)
-	case 36:
+	case 37:
 		return "FreeColors", c.request(freeColors, 0, c.colormap(), uint32(0), pick(r, []uint32{0xff0000, 0x000080})) // red and Navy Blue
 	case 14:
 		return "QueryColors", c.request(queryColors, 0, c.colormap(), uint32(r.IntN(1<<24+9)), uint32(r.IntN(3)))
