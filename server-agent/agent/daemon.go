@@ -17,6 +17,7 @@ import (
 	"goldm/internal/privs"
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
+	"goldm/server-agent/control/server"
 	"goldm/server-agent/hostkeys"
 	"goldm/server-agent/info"
 	"goldm/server-agent/metrics"
@@ -29,7 +30,7 @@ import (
 type daemon struct {
 	settings settings.Settings
 	source   *info.Source
-	control  *control.Server
+	control  *server.Server
 	cluster  *cluster.Cluster
 	metrics  *metrics.Metrics
 	log      *slog.Logger
@@ -38,7 +39,7 @@ type daemon struct {
 // newDaemon prepares a daemon, which tells source what it knows.
 func newDaemon(s settings.Settings, source *info.Source, log *slog.Logger) *daemon {
 	d := &daemon{settings: s, source: source, log: log}
-	d.control = control.New(control.Config{Name: ownName(s), Login: d.login, Log: log})
+	d.control = server.New(server.Config{Name: ownName(s), Login: d.login, Log: log})
 	d.cluster = d.newCluster()
 	source.Drained, source.Servers = d.control.Drained, d.servers
 	c := metrics.Config{

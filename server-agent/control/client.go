@@ -11,13 +11,17 @@ import (
 	"goldm/server-agent/sessions"
 )
 
-// askLimit bounds the wait for an answer that takes the daemon no time.
-const askLimit = 15 * time.Second
+const (
+	// askLimit bounds the wait for an answer that takes the daemon no time.
+	askLimit = 15 * time.Second
+
+	maxList = 100_000 // sessions that are taken
+)
 
 // Client is a connection to the daemon, with one request at a time.
 type Client struct {
 	conn    net.Conn
-	answers chan message
+	answers chan Message
 	ending  chan Ending
 	done    chan struct{}
 	reading sync.WaitGroup
@@ -34,7 +38,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	}
 	c := &Client{
 		conn:    conn,
-		answers: make(chan message),
+		answers: make(chan Message),
 		ending:  make(chan Ending, 1),
 		done:    make(chan struct{}),
 	}
@@ -46,9 +50,9 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 func (c *Client) read() {
 	defer close(c.answers)
 	defer close(c.done)
-	r := newReader(c.conn, maxReply)
+	r := NewReader(c.conn, MaxReply)
 	for {
-		m, err := r.read()
+		m, err := r.Read()
 		if err != nil {
 			return
 		}
@@ -84,24 +88,24 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 
 // ask sends a request and returns its answer. After an error of the connection,
 // the end of ctx among them, the connection is of no more use.
-func (c *Client) ask(ctx context.Context, m message) (message, error) {
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+func (c *Client) ask(ctx context.Context, m Message) (Message, error) {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(WriteLimit)); err != nil {
 		return nil, err
 	}
-	if err := write(c.conn, m, maxRequest); err != nil {
+	if err := Write(c.conn, m, MaxRequest); err != nil {
 		return nil, fmt.Errorf("ask the daemon: %w", err)
 	}
 	return c.next(ctx)
 }
 
 // next waits for an answer.
-func (c *Client) next(ctx context.Context) (message, error) {
+func (c *Client) next(ctx context.Context) (Message, error) {
 	select {
 	case m, open := <-c.answers:
 		if !open {
 			return nil, errors.New("the daemon hung up")
 		}
-		if d, ok := m.(*done); ok && d.Error != "" {
+		if d, ok := m.(*Done); ok && d.Error != "" {
 			return nil, &RefusedError{d.Error}
 		}
 		return m, nil
@@ -125,19 +129,19 @@ func (c *Client) Register(ctx context.Context, r Register) (*Registered, error) 
 // Sessions lists the sessions on the other servers: one's own, or as root all. The
 // warning, where there is one, says why some may be missing.
 func (c *Client) Sessions(ctx context.Context) (all []sessions.Session, warning string, err error) {
-	return c.list(ctx, &listRequest{})
+	return c.list(ctx, &ListRequest{})
 }
 
 // Others lists one's own sessions on the other servers, but for those that end.
 func (c *Client) Others(ctx context.Context) (others []sessions.Session, warning string, err error) {
-	return c.list(ctx, &listRequest{Others: true})
+	return c.list(ctx, &ListRequest{Others: true})
 }
 
-func (c *Client) list(ctx context.Context, r *listRequest) (all []sessions.Session, warning string, err error) {
+func (c *Client) list(ctx context.Context, r *ListRequest) (all []sessions.Session, warning string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	some, err := as[*list](c.ask(ctx, r))
-	for ; err == nil; some, err = as[*list](c.next(ctx)) {
+	some, err := as[*List](c.ask(ctx, r))
+	for ; err == nil; some, err = as[*List](c.next(ctx)) {
 		all = append(all, some.List...)
 		if !some.More {
 			return all, some.Warning, nil
@@ -151,7 +155,7 @@ func (c *Client) list(ctx context.Context, r *listRequest) (all []sessions.Sessi
 
 // EndSession ends a session of one's own, as root anybody's, wherever it is, and waits for that.
 func (c *Client) EndSession(ctx context.Context, id string) error {
-	_, err := c.ask(ctx, &endRequest{ID: id})
+	_, err := c.ask(ctx, &EndRequest{ID: id})
 	return err
 }
 
@@ -159,7 +163,7 @@ func (c *Client) EndSession(ctx context.Context, id string) error {
 func (c *Client) Leave(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	_, err := c.ask(ctx, &leaveRequest{ID: id})
+	_, err := c.ask(ctx, &LeaveRequest{ID: id})
 	return err
 }
 
@@ -167,7 +171,7 @@ func (c *Client) Leave(ctx context.Context, id string) error {
 func (c *Client) Drain(ctx context.Context, drain bool) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	_, err := c.ask(ctx, &drainRequest{Drain: drain})
+	_, err := c.ask(ctx, &DrainRequest{Drain: drain})
 	return err
 }
 
@@ -175,7 +179,7 @@ func (c *Client) Drain(ctx context.Context, drain bool) error {
 func (c *Client) Info(ctx context.Context) (*Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	return as[*Info](c.ask(ctx, &infoRequest{}))
+	return as[*Info](c.ask(ctx, &InfoRequest{}))
 }
 
 // Login counts a login.
@@ -187,7 +191,7 @@ func (c *Client) Login(ctx context.Context, l Login) error {
 }
 
 // as is an answer of the right type.
-func as[M message](m message, err error) (M, error) {
+func as[M Message](m Message, err error) (M, error) {
 	var none M
 	if err != nil {
 		return none, err

@@ -15,13 +15,16 @@ import (
 const Path = "/run/ltsp-server-agent/agent.sock"
 
 const (
-	maxRequest = 4 << 10 // bytes of a line to the daemon
-	maxReply   = 1 << 20 // bytes of a line from it
-	page       = 1000    // sessions in a message
-	maxList    = 100_000 // sessions that a client takes
+	MaxRequest = 4 << 10 // bytes of a line to the daemon
+	MaxReply   = 1 << 20 // bytes of a line from it
+	Page       = 1000    // sessions in a List
+
+	// WriteLimit is how long the other end may take to read a message.
+	WriteLimit = 10 * time.Second
 )
 
-type message interface{ messageType() string }
+// A Message is a pointer to one of the structs of this package.
+type Message interface{ messageType() string }
 
 // Register says that a session is there, as long as the connection is open.
 type Register struct {
@@ -84,28 +87,31 @@ type Other struct {
 	Drained  bool     `json:"drained"`
 }
 
-// The requests that need no more than their name, and the other answers.
+// The requests that Client's methods make by themselves, and the other answers.
 type (
-	listRequest struct {
+	ListRequest struct {
 		Others bool `json:"others,omitempty"` // only the own user's, but for those that end
 	}
-	leaveRequest struct {
+	LeaveRequest struct {
 		ID string `json:"id"`
 	}
-	endRequest struct {
+	EndRequest struct {
 		ID string `json:"id"`
 	}
-	drainRequest struct {
+	DrainRequest struct {
 		Drain bool `json:"drain"`
 	}
-	infoRequest struct{}
+	InfoRequest struct{}
 
-	list struct {
+	// List answers a ListRequest, as often as it takes.
+	List struct {
 		List    []sessions.Session `json:"list"`
 		More    bool               `json:"more,omitempty"` // another one follows
 		Warning string             `json:"warning,omitempty"`
 	}
-	done struct {
+
+	// Done answers what asks for nothing; with an Error it is the daemon's no to anything.
+	Done struct {
 		Error string `json:"error,omitempty"`
 	}
 )
@@ -115,18 +121,18 @@ func (*Registered) messageType() string   { return "registered" }
 func (*Login) messageType() string        { return "login" }
 func (*Ending) messageType() string       { return "ending" }
 func (*Info) messageType() string         { return "state" }
-func (*listRequest) messageType() string  { return "sessions" }
-func (*endRequest) messageType() string   { return "end" }
-func (*leaveRequest) messageType() string { return "leave" }
-func (*drainRequest) messageType() string { return "drain" }
-func (*infoRequest) messageType() string  { return "info" }
-func (*list) messageType() string         { return "list" }
-func (*done) messageType() string         { return "done" }
+func (*ListRequest) messageType() string  { return "sessions" }
+func (*EndRequest) messageType() string   { return "end" }
+func (*LeaveRequest) messageType() string { return "leave" }
+func (*DrainRequest) messageType() string { return "drain" }
+func (*InfoRequest) messageType() string  { return "info" }
+func (*List) messageType() string         { return "list" }
+func (*Done) messageType() string         { return "done" }
 
-func newMessage(kind string) message {
-	for _, m := range []message{
+func newMessage(kind string) Message {
+	for _, m := range []Message{
 		new(Register), new(Registered), new(Login), new(Ending), new(Info),
-		new(listRequest), new(endRequest), new(leaveRequest), new(drainRequest), new(infoRequest), new(list), new(done),
+		new(ListRequest), new(EndRequest), new(LeaveRequest), new(DrainRequest), new(InfoRequest), new(List), new(Done),
 	} {
 		if m.messageType() == kind {
 			return m
@@ -135,8 +141,8 @@ func newMessage(kind string) message {
 	return nil
 }
 
-// write writes a message, in one Write.
-func write(w io.Writer, m message, limit int) error {
+// Write writes a message, in one Write.
+func Write(w io.Writer, m Message, limit int) error {
 	line, err := tagged.Encode(m.messageType(), m)
 	if err != nil {
 		return err
@@ -148,17 +154,18 @@ func write(w io.Writer, m message, limit int) error {
 	return err
 }
 
-// reader reads messages of a bounded size.
-type reader struct{ lines *bufio.Scanner }
+// Reader reads messages of a bounded size.
+type Reader struct{ lines *bufio.Scanner }
 
-func newReader(r io.Reader, limit int) *reader {
+// NewReader returns a Reader of messages of limit bytes at most.
+func NewReader(r io.Reader, limit int) *Reader {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 0, min(limit, 4<<10)), limit)
-	return &reader{lines: s}
+	return &Reader{lines: s}
 }
 
-// read returns the next message, or io.EOF. After any error there is none.
-func (r *reader) read() (message, error) {
+// Read returns the next message, or io.EOF. After any error there is none.
+func (r *Reader) Read() (Message, error) {
 	if !r.lines.Scan() {
 		err := r.lines.Err()
 		if errors.Is(err, bufio.ErrTooLong) {

@@ -13,9 +13,9 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("{\"type\":\"register\",\"id\":\"1\",\"one\":true}\n{\"type\":\"info\"}\n"))
 	f.Add([]byte("{\"type\":\"list\",\"list\":[{\"id\":\"1\"}]}"))
 	f.Fuzz(func(t *testing.T, wire []byte) {
-		r := newReader(bytes.NewReader(wire), maxRequest)
+		r := NewReader(bytes.NewReader(wire), MaxRequest)
 		for range len(wire) + 1 {
-			m, err := r.read()
+			m, err := r.Read()
 			var bad *tagged.BadMessage
 			switch {
 			case err == io.EOF:

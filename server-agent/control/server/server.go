@@ -1,4 +1,4 @@
-package control
+package server
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldm/server-agent/cluster"
+	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 )
 
@@ -19,7 +20,6 @@ const (
 	maxPeers     = 8192 // connections at once, of which each session has one
 	maxPeersUser = 128  // of one user
 	idle         = time.Minute
-	writeLimit   = 10 * time.Second
 
 	// replaceLimit bounds a login that ends others first, and endLimit one such end:
 	// a session has 15 seconds to end before it is killed.
@@ -30,7 +30,7 @@ const (
 // Config says what the daemon answers with.
 type Config struct {
 	Name      string // of this server in the cluster
-	DrainFile string // empty for DrainFile
+	DrainFile string // empty for control.DrainFile
 
 	// User returns the name of a user; nil to ask the system.
 	User func(ctx context.Context, uid int) (string, error)
@@ -58,7 +58,7 @@ type Server struct {
 // New returns a server, which Run starts.
 func New(c Config) *Server {
 	if c.DrainFile == "" {
-		c.DrainFile = DrainFile
+		c.DrainFile = control.DrainFile
 	}
 	if c.User == nil {
 		c.User = sessions.UserName
@@ -85,7 +85,7 @@ func (s *Server) End(id, by string) {
 	defer s.mu.Unlock()
 	if p := s.sessions[id]; p != nil && !s.closing {
 		s.tasks.Go(func() {
-			if err := p.send(&Ending{By: by}); err != nil {
+			if err := p.send(&control.Ending{By: by}); err != nil {
 				s.config.Log.Warn("a session is not told to end", "session", id, "err", err)
 			}
 		})

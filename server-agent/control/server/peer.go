@@ -1,4 +1,4 @@
-package control
+package server
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"goldm/internal/tagged"
 	"goldm/server-agent/cluster"
+	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 )
 
@@ -29,19 +30,19 @@ type peer struct {
 }
 
 // send writes one message; answers and endings may come at once.
-func (p *peer) send(m message) error {
+func (p *peer) send(m control.Message) error {
 	p.write.Lock()
 	defer p.write.Unlock()
-	if err := p.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+	if err := p.conn.SetWriteDeadline(time.Now().Add(control.WriteLimit)); err != nil {
 		return err
 	}
-	return write(p.conn, m, maxReply)
+	return control.Write(p.conn, m, control.MaxReply)
 }
 
 // run answers until the peer goes, which ends what it waits for.
 func (p *peer) run(stop context.Context) {
 	ctx, cancel := context.WithCancel(stop)
-	requests := make(chan message)
+	requests := make(chan control.Message)
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	defer p.leave()
@@ -67,13 +68,13 @@ func (p *peer) run(stop context.Context) {
 }
 
 // receive passes requests on until there are no more. Who has no session has to go on asking.
-func (p *peer) receive(ctx context.Context, requests chan<- message) {
-	r := newReader(p.conn, maxRequest)
+func (p *peer) receive(ctx context.Context, requests chan<- control.Message) {
+	r := control.NewReader(p.conn, control.MaxRequest)
 	p.conn.SetReadDeadline(time.Now().Add(idle))
 	for {
-		m, err := r.read()
+		m, err := r.Read()
 		if _, bad := errors.AsType[*tagged.BadMessage](err); bad {
-			p.send(&done{Error: err.Error()})
+			p.send(&control.Done{Error: err.Error()})
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -107,7 +108,7 @@ func (s *Server) isSession(p *peer) bool {
 }
 
 // answer answers one request. The error means that the peer is not to be had any more.
-func (p *peer) answer(ctx context.Context, m message) error {
+func (p *peer) answer(ctx context.Context, m control.Message) error {
 	if p.user == "" {
 		name, err := p.server.config.User(ctx, p.uid)
 		if err != nil {
@@ -117,43 +118,43 @@ func (p *peer) answer(ctx context.Context, m message) error {
 		p.user = name
 	}
 	switch m := m.(type) {
-	case *Register:
+	case *control.Register:
 		answer, err := p.register(ctx, m)
 		if err != nil {
 			return p.finish(err)
 		}
 		return p.send(answer)
-	case *listRequest:
+	case *control.ListRequest:
 		return p.list(m)
-	case *endRequest:
+	case *control.EndRequest:
 		return p.finish(p.end(ctx, m))
-	case *leaveRequest:
+	case *control.LeaveRequest:
 		return p.finish(p.server.leaves(p, m.ID))
-	case *drainRequest:
+	case *control.DrainRequest:
 		return p.finish(p.drain(m.Drain))
-	case *infoRequest:
+	case *control.InfoRequest:
 		return p.send(p.server.info())
-	case *Login:
+	case *control.Login:
 		return p.finish(p.login(m))
 	}
-	return p.finish(fmt.Errorf("%s is no request", m.messageType()))
+	return p.finish(errors.New("this message is no request"))
 }
 
 func (p *peer) finish(err error) error {
 	if err != nil {
-		return p.send(&done{Error: err.Error()})
+		return p.send(&control.Done{Error: err.Error()})
 	}
-	return p.send(new(done))
+	return p.send(new(control.Done))
 }
 
 // mayAll tells whether the peer may see and do everything.
 func (p *peer) mayAll() bool { return p.uid == 0 || p.uid == os.Geteuid() }
 
 // register makes the peer a session.
-func (p *peer) register(ctx context.Context, r *Register) (*Registered, error) {
+func (p *peer) register(ctx context.Context, r *control.Register) (*control.Registered, error) {
 	s := p.server
 	if s.Drained() && !r.Again {
-		return &Registered{Refused: "This server takes no new logins now. Please choose another one."}, nil
+		return &control.Registered{Refused: "This server takes no new logins now. Please choose another one."}, nil
 	}
 	session := cluster.Session{ID: r.ID, User: p.user, Server: s.config.Name, Client: r.Client, Began: r.Began}
 	if err := session.Check(); err != nil {
@@ -170,10 +171,10 @@ func (p *peer) register(ctx context.Context, r *Register) (*Registered, error) {
 }
 
 // claim adds the session, after the others where it takes their place.
-func (p *peer) claim(ctx context.Context, session cluster.Session, r *Register) (*Registered, error) {
+func (p *peer) claim(ctx context.Context, session cluster.Session, r *control.Register) (*control.Registered, error) {
 	c := p.server.cluster
 	if r.Again || !r.One {
-		return new(Registered), c.Register(session)
+		return new(control.Registered), c.Register(session)
 	}
 	ctx, cancel := context.WithTimeout(ctx, replaceLimit)
 	defer cancel()
@@ -181,7 +182,7 @@ func (p *peer) claim(ctx context.Context, session cluster.Session, r *Register) 
 		held, warning, err := c.Claim(ctx, session)
 		stay := slices.DeleteFunc(slices.Clone(held), func(s cluster.Session) bool { return s.Ending })
 		if err != nil || len(held) == 0 || len(stay) > 0 && !r.Replace {
-			return &Registered{Held: local(stay), Warning: warning}, err
+			return &control.Registered{Held: local(stay), Warning: warning}, err
 		}
 		// Who is quicker than we are to take the place is asked to go in turn.
 		for _, other := range held {
@@ -212,7 +213,7 @@ func local(list []cluster.Session) []sessions.Session {
 }
 
 // list sends the sessions that the peer may see.
-func (p *peer) list(m *listRequest) error {
+func (p *peer) list(m *control.ListRequest) error {
 	all := p.server.cluster.Sessions()
 	all = slices.DeleteFunc(all, func(s cluster.Session) bool {
 		own := s.User == p.user
@@ -224,16 +225,16 @@ func (p *peer) list(m *listRequest) error {
 	}
 	rest := local(all)
 	for {
-		some := rest[:min(page, len(rest))]
+		some := rest[:min(control.Page, len(rest))]
 		rest = rest[len(some):]
-		if err := p.send(&list{List: some, More: len(rest) > 0, Warning: warning}); err != nil || len(rest) == 0 {
+		if err := p.send(&control.List{List: some, More: len(rest) > 0, Warning: warning}); err != nil || len(rest) == 0 {
 			return err
 		}
 	}
 }
 
 // end ends a session of the peer's user, or for root of anybody's.
-func (p *peer) end(ctx context.Context, m *endRequest) error {
+func (p *peer) end(ctx context.Context, m *control.EndRequest) error {
 	c := p.server.cluster
 	ctx, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
@@ -260,8 +261,8 @@ func (p *peer) drain(drain bool) error {
 	return err
 }
 
-func (p *peer) login(m *Login) error {
-	known := slices.Contains([]string{Started, Failed, Refused, Held}, m.Result)
+func (p *peer) login(m *control.Login) error {
+	known := slices.Contains([]string{control.Started, control.Failed, control.Refused, control.Held}, m.Result)
 	if !known || math.IsNaN(m.Seconds) || m.Seconds < 0 || m.Seconds > 86400 {
 		return errors.New("not a login's result")
 	}
@@ -272,15 +273,15 @@ func (p *peer) login(m *Login) error {
 }
 
 // info is what the daemon says of itself.
-func (s *Server) info() *Info {
+func (s *Server) info() *control.Info {
 	since, state := s.drain.get(), s.cluster.State()
-	i := &Info{
+	i := &control.Info{
 		Name: s.config.Name, Drained: !since.IsZero(), Since: since,
 		Cluster: state.String(), Reachable: state.Reachable,
-		Servers: []Other{},
+		Servers: []control.Other{},
 	}
 	for _, o := range s.cluster.Servers() {
-		i.Servers = append(i.Servers, Other{
+		i.Servers = append(i.Servers, control.Other{
 			Name: o.Name, Hosts: o.Hosts, Port: o.Port,
 			Rating: o.Rating, Sessions: o.Sessions, Drained: o.Drained,
 		})

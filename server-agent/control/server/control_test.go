@@ -1,4 +1,4 @@
-package control_test
+package server_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
+	"goldm/server-agent/control/server"
 )
 
 // soon bounds the wait for what comes at once unless something is broken.
@@ -55,7 +56,7 @@ func (d *daemon) run() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	s := control.New(control.Config{
+	s := server.New(server.Config{
 		Name:      "here",
 		DrainFile: d.drained,
 		User:      func(context.Context, int) (string, error) { return d.name(), nil },
@@ -346,10 +347,4 @@ func TestBadRequests(t *testing.T) {
 		conn.Close()
 	}
 	d.list("1")
-}
-
-func TestNoDaemon(t *testing.T) {
-	if _, err := control.Dial(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v", err)
-	}
 }
