@@ -5,10 +5,10 @@ import (
 	"os"
 
 	"goldm/internal/cli"
-	"goldm/server-agent/agent"
+	"goldm/server-agent/commands"
 )
 
 func main() {
-	program := agent.Program()
+	program := commands.Program()
 	os.Exit(cli.Main(program.Name, program.Run))
 }

@@ -1,34 +1,46 @@
-// Package agent is the command line of ltsp-server-agent: its subcommands, each
-// wired to the package that does its duty.
+// Package agent is what runs for each session on a server. Of these processes there are many, so
+// it reaches no library that only the daemon needs (docs/decisions/0008-two-programs.md).
 package agent
 
 import (
+	"context"
+	"fmt"
+	"os"
+
 	"goldm/internal/cli"
 	"goldm/server-agent/sessions"
 )
 
-// Program returns the program with its subcommands.
-func Program() *cli.Program {
-	return &cli.Program{
-		Name:  "ltsp-server-agent",
-		About: "The part of an LTSP server that thin clients' sessions talk to.",
-		Commands: []cli.Command{
-			{Name: "session", Summary: "run a desktop for the client at standard input, and end all of it", Run: session},
-			{Name: "info", Summary: "print what this server tells its clients", Run: showInfo},
-			{Name: "serve", Summary: "tell clients what this server offers and how loaded it is", Run: serveClients},
-			{Name: "sessions", Summary: "list the sessions on this server and the others of its cluster", Run: listSessions},
-			{Name: "end", Summary: "end sessions of that list", Run: end},
-			{Name: "drain", Summary: "let no new logins in on this server", Run: drain},
-			{Name: "undrain", Summary: "let new logins in again", Run: undrain},
-			{Name: "check", Summary: "print the daemon's settings, and what is wrong with them", Run: check},
-			{Name: "host-keys", Summary: "print this server's host keys for its clients' known_hosts", Run: hostKeys},
+// Name is the program that has these commands only.
+const Name = "ltsp-session-agent"
 
-			// For internal use.
-			{Name: "keep", Run: keep},
-			{Name: sessions.Desktop, Run: desktop},
-			{Name: "others", Run: others},
-			{Name: "hold", Run: holdFile},
-			{Name: "x11", Run: showX11},
-		},
+// Commands returns the commands, as ltsp-server-agent has them.
+func Commands() []cli.Command {
+	return []cli.Command{
+		{Name: "session", Summary: "run a desktop for the client at standard input, and end all of it", Run: session},
+
+		// For internal use.
+		{Name: "keep", Run: keep},
+		{Name: sessions.Desktop, Run: desktop},
+		{Name: "others", Run: others},
+		{Name: "hold", Run: holdFile},
+		{Name: "x11", Run: showX11},
 	}
+}
+
+const about = "What ltsp-server-agent becomes where a session stays with it, so that the session takes\n" +
+	"less memory. It is not for people: ltsp-server-agent runs it, and does without it."
+
+// Run is the program of that name; it suits cli.Main.
+func Run(ctx context.Context, args []string) error {
+	for _, c := range Commands() {
+		if len(args) > 0 && args[0] == c.Name {
+			return c.Run(ctx, args[1:])
+		}
+	}
+	if _, err := cli.NewFlags(Name, "command", about).Parse(args); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "usage: %s command\n\n%s\n", Name, about)
+	return cli.Exit(cli.StatusUsage)
 }

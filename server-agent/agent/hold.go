@@ -7,6 +7,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/server-agent/hold"
+	"goldm/server-agent/sessions"
 )
 
 // exitBusy is EX_TEMPFAIL of sysexits.h.
@@ -17,6 +18,7 @@ func holdFile(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errors.New("hold wants one file")
 	}
+	name(sessions.Wrapper)
 	err := hold.File(ctx, args[0], os.Stdin, os.Stdout)
 	if errors.Is(err, hold.ErrBusy) {
 		return cli.Exit(exitBusy)

@@ -2,12 +2,9 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"goldm/internal/agentwire"
@@ -44,7 +41,7 @@ type registration struct {
 func register(ctx context.Context, me sessions.Session, mode string, log *slog.Logger) (r *registration, held []sessions.Session, drained bool) {
 	client, err := control.Dial(ctx, control.Path)
 	if err != nil {
-		if !absent(err) {
+		if !control.Absent(err) {
 			log.Warn("the server's daemon cannot be asked", "err", err)
 		}
 		if !control.DrainedSince(control.DrainFile).IsZero() {
@@ -72,11 +69,6 @@ func register(ctx context.Context, me sessions.Session, mode string, log *slog.L
 		log.Warn("other sessions of the user may be unknown", "reason", answer.Warning)
 	}
 	return newRegistration(me, client, log), nil, false
-}
-
-// absent tells whether an error of Dial means that no daemon runs.
-func absent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // newRegistration keeps up a registration that was made over client, which may be nil.

@@ -113,8 +113,8 @@ func desktop(ctx context.Context, args []string) error {
 	return cli.Exit(status)
 }
 
-// name gives the process its name in ps(1), for it was started as "exe". It is for
-// people only.
+// name gives the process its name in ps(1) and pgrep(1), for it was started as "exe", or from the
+// file of ltsp-session-agent. It is for people only.
 func name(comm string) { os.WriteFile("/proc/self/comm", []byte(comm), 0) }
 
 // parseSession reads the options of a session.

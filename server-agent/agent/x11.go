@@ -13,6 +13,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/server-agent/display"
+	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
 )
 
@@ -25,6 +26,7 @@ func showX11(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		return cli.Usagef("x11 takes no operands")
 	}
+	name(sessions.Wrapper)
 	debug.SetGCPercent(memory)
 	// Else a client that has gone would end us before our files are removed: os/signal, SIGPIPE.
 	signal.Ignore(syscall.SIGPIPE)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"goldm/server-agent/sessions"
@@ -27,8 +29,7 @@ type Client struct {
 	reading sync.WaitGroup
 }
 
-// Dial connects to the daemon. Where there is none the error is of the system, such as
-// fs.ErrNotExist or ECONNREFUSED.
+// Dial connects to the daemon. Where there is none the error is Absent.
 func Dial(ctx context.Context, path string) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -44,6 +45,11 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	}
 	c.reading.Go(c.read)
 	return c, nil
+}
+
+// Absent tells whether an error of Dial means that no daemon runs.
+func Absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // read passes on what comes until the connection ends.

@@ -41,7 +41,7 @@ func newLab(ctx context.Context, o options) (*lab, error) {
 	bed, err := testbed.New(ctx, testbed.Config{
 		Packages:       packagesList,
 		ClientPrograms: o.programs("ldm", "ldm-session", self),
-		ServerPrograms: o.programs("ltsp-server-agent", self),
+		ServerPrograms: o.programs("ltsp-server-agent", "ltsp-session-agent", self),
 	})
 	if err != nil {
 		return nil, err

@@ -44,7 +44,9 @@ func newStage(ctx context.Context, bin string) (*stage, error) {
 		ClientPrograms: []string{
 			filepath.Join(bin, "ldm"), filepath.Join(bin, "ldm-session"), filepath.Join(bin, "ldm-greeter"),
 		},
-		ServerPrograms: []string{filepath.Join(bin, "ltsp-server-agent"), filepath.Join(bin, "ltsp-localapps")},
+		ServerPrograms: []string{
+			filepath.Join(bin, "ltsp-server-agent"), filepath.Join(bin, "ltsp-session-agent"), filepath.Join(bin, "ltsp-localapps"),
+		},
 	})
 	if err != nil {
 		return nil, err

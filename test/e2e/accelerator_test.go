@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"goldm/internal/testbed"
 	"goldm/internal/testbed/link"
 	"goldm/ldm/greetd"
+	"goldm/server-agent/sessions"
 )
 
 // farHalf picks the accelerator's process on the server.
@@ -62,6 +64,7 @@ func TestLoginAccelerated(t *testing.T) {
 			notes, err := s.Client.ReadFile("/var/lib/notes")
 			return err == nil && strings.Count(string(notes), name+"\n") == 2
 		})
+		s.isLean(name)
 		mark := s.log.mark()
 		ends[name]()
 		s.backAtLogin(mark, x)
@@ -73,6 +76,23 @@ func TestLoginAccelerated(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "no accelerator") {
 		t.Error("windows were forwarded")
+	}
+}
+
+// isLean checks that the agent's processes of a session are of the program that is made for these.
+func (s *station) isLean(name string) {
+	s.t.Helper()
+	agents := slices.DeleteFunc(s.anna(), func(p testbed.Process) bool {
+		return p.Program() != sessions.Wrapper && p.Program() != sessions.Keeper
+	})
+	if len(agents) != 3 { // x11 is the third
+		s.t.Errorf("%s: the agent's processes are %v", name, agents)
+	}
+	for _, p := range agents {
+		file, err := s.Server.Output(s.t.Context(), "readlink", fmt.Sprintf("/proc/%d/exe", p.PID))
+		if err != nil || filepath.Base(strings.TrimSpace(file)) != "ltsp-session-agent" {
+			s.t.Errorf("%s: %v is of %s, %v", name, p, file, err)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ const metricsPort = 9573
 func newPair(t *testing.T) *pair {
 	t.Helper()
 	t.Parallel()
-	agent := []string{program("ltsp-server-agent")}
+	agent := []string{program("ltsp-server-agent"), program("ltsp-session-agent")}
 	p := &pair{Bed: testbed.Start(t, testbed.Config{ServerPrograms: agent, ClientPrograms: agent}), t: t}
 	for _, m := range p.machines() {
 		p.must(m.AddSystemUsers(t.Context(), "_ltsp-agent"))

@@ -31,7 +31,9 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	programs = dir
-	for name, cgo := range map[string]string{"ldm": "0", "ldm-session": "0", "ltsp-localapps": "0", "ltsp-server-agent": "0", "ldm-greeter": "1"} {
+	for name, cgo := range map[string]string{
+		"ldm": "0", "ldm-session": "0", "ltsp-localapps": "0", "ltsp-server-agent": "0", "ltsp-session-agent": "0", "ldm-greeter": "1",
+	} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../cmd/"+name)
 		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := build.CombinedOutput(); err != nil {

@@ -135,7 +135,7 @@ func newStation(t *testing.T, options ...option) *station {
 	}
 	c := testbed.Config{
 		ClientPrograms: []string{program("ldm"), program("ldm-session"), program("ldm-greeter")},
-		ServerPrograms: []string{program("ltsp-server-agent"), program("ltsp-localapps")},
+		ServerPrograms: []string{program("ltsp-server-agent"), program("ltsp-session-agent"), program("ltsp-localapps")},
 	}
 	for _, o := range options {
 		o(&c)

@@ -13,7 +13,11 @@ import (
 const (
 	gtk = "github.com/gotk3/gotk3/..."
 	ssh = "golang.org/x/crypto/ssh/..."
+	web = "net/http/..."
 )
+
+// daemons is what packages may import that the server's daemon takes.
+var daemons = []string{"goldm/server-agent/...", "goldm/internal/..."}
 
 // rules holds the table. The first rule that names a package is the package's.
 var rules = []rule{
@@ -21,6 +25,7 @@ var rules = []rule{
 	{packages: "goldm/cmd/ldm", never: []string{gtk, ssh, "goldm/session/...", "goldm/greeter/..."}},
 	{packages: "goldm/cmd/ldm-greeter", never: []string{ssh, "goldm/session/..."}},
 	{packages: "goldm/cmd/ltsp-server-agent", never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/cmd/ltsp-session-agent", never: []string{gtk, ssh, web}},
 	{packages: "goldm/cmd/ltsp-localapps", never: []string{gtk, ssh, "goldm/ldm/...", "goldm/session/..."}},
 	{packages: "goldm/cmd/...", never: []string{gtk}},
 
@@ -34,7 +39,15 @@ var rules = []rule{
 	{packages: "goldm/session/xproxy/...", only: []string{"goldm/session/xproxy/...", "goldm/internal/x11"}, never: []string{gtk, ssh}},
 	{packages: "goldm/session/...", only: []string{"goldm/session/...", "goldm/localapps/...", "goldm/internal/...", "goldm/ldm/wire", "goldm/ldm/greetd"}, never: []string{gtk}},
 	{packages: "goldm/localapps/...", only: []string{"goldm/localapps/...", "goldm/internal/..."}, never: []string{gtk, ssh}},
-	{packages: "goldm/server-agent/...", only: []string{"goldm/server-agent/...", "goldm/session/xproxy/...", "goldm/internal/..."}, never: []string{gtk, ssh}, heavy: true},
+
+	// The daemon's packages, and then those of which each session has processes.
+	{packages: "goldm/server-agent/commands", only: daemons, never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/server-agent/cluster", only: daemons, never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/server-agent/control/server", only: daemons, never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/server-agent/metrics", only: daemons, never: []string{gtk, ssh}, heavy: true},
+	{packages: "goldm/server-agent/serve", only: daemons, never: []string{gtk, ssh}},
+	{packages: "goldm/server-agent/...", only: []string{"goldm/server-agent/...", "goldm/session/xproxy/...", "goldm/internal/..."}, never: []string{gtk, ssh, web}},
+
 	{packages: "goldm/internal/...", only: []string{"goldm/internal/..."}, never: []string{gtk, ssh}},
 
 	{packages: "goldm/test/..."},
@@ -74,6 +87,11 @@ func TestImports(t *testing.T) {
 	g := list(t)
 	if len(g.of("goldm/...")) < 10 || len(g.of(gtk)) == 0 || len(g.of(ssh)) == 0 {
 		t.Fatalf("the list lacks packages: %q", g.of("..."))
+	}
+	for _, pattern := range heavy { // else a rule would hold for want of what it is about
+		if g.path("goldm/cmd/ltsp-server-agent", pattern) == nil {
+			t.Errorf("the server's agent does not have %s either", pattern)
+		}
 	}
 	for _, complaint := range check(g, rules) {
 		t.Error(complaint)
@@ -115,7 +133,13 @@ func TestRulesBite(t *testing.T) {
 		{"gtk in the greeter's model", graph{"goldm/greeter": {"github.com/gotk3/gotk3/glib"}}, "gotk3"},
 		{"up from internal", graph{"goldm/internal/x": {"goldm/session/prompt"}}, "goldm/session/prompt"},
 		{"a cluster in the client", graph{"goldm/session": {"go.etcd.io/etcd/client/v3"}}, "go.etcd.io/etcd"},
-		{"a cluster in the agent", graph{"goldm/server-agent/cluster": {"go.etcd.io/etcd/client/v3"}}, ""},
+		{"a cluster in the daemon", graph{"goldm/server-agent/cluster": {"go.etcd.io/etcd/client/v3"}}, ""},
+		{"a cluster in a server's sessions", graph{
+			"goldm/server-agent/wrap": {"goldm/server-agent/cluster"}, "goldm/server-agent/cluster": {"go.etcd.io/etcd/client/v3"},
+		}, "goldm/server-agent/wrap → goldm/server-agent/cluster → go.etcd.io"},
+		{"what clusters are built of in the sessions' program", graph{"goldm/cmd/ltsp-session-agent": {"google.golang.org/protobuf/proto"}}, "google.golang.org/protobuf"},
+		{"metrics in a server's sessions", graph{"goldm/server-agent/agent": {"github.com/prometheus/client_golang/prometheus"}}, "prometheus"},
+		{"a web server in a server's sessions", graph{"goldm/server-agent/agent": {"net/http"}}, "net/http"},
 		{"a folder without a rule", graph{"goldm/misc": nil}, "no rule"},
 		{"a name that only begins alike", graph{"goldm/ldmx": nil}, "no rule"},
 	}

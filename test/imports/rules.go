@@ -15,11 +15,15 @@ type rule struct {
 	packages string
 	only     []string // of this module, what they may import themselves; nil for all
 	never    []string // what they may not reach by any way
-	heavy    bool     // may link what is for the server's agent only
+	heavy    bool     // may link what the server's daemon needs
 }
 
-// heavy is what only the server's agent may link, for clusters and metrics.
-var heavy = []string{"go.etcd.io/...", "google.golang.org/grpc/...", "github.com/prometheus/..."}
+// heavy is what the server's daemon needs for clusters and metrics, and nothing else may link: of
+// sessions there are many, and each of their processes would pay for it.
+var heavy = []string{
+	"go.etcd.io/...", "github.com/prometheus/...",
+	"google.golang.org/...", "github.com/golang/protobuf/...", "github.com/gogo/protobuf/...", "go.uber.org/...",
+}
 
 // graph holds what each package imports.
 type graph map[string][]string

@@ -1,4 +1,4 @@
-package agent
+package commands
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func setDrained(ctx context.Context, args []string, drained bool, flags *cli.Fla
 		defer client.Close()
 		return client.Drain(ctx, drained)
 	}
-	if !absent(err) {
+	if !control.Absent(err) {
 		return fmt.Errorf("ask the daemon: %w", err)
 	}
 	err = control.SetDrained(control.DrainFile, drained)

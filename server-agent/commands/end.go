@@ -1,4 +1,4 @@
-package agent
+package commands
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func end(ctx context.Context, args []string) error {
 		return cli.Usagef("a session is missing; ltsp-server-agent sessions lists them")
 	}
 	client, err := control.Dial(ctx, control.Path)
-	if absent(err) {
+	if control.Absent(err) {
 		return errors.New("ltsp-server-agent serve does not run here")
 	}
 	if err != nil {
