@@ -85,7 +85,7 @@ var openings = []struct {
 const remoteShell = "exec dbus-run-session -- sh"
 
 // transports are the programs that the ways consist of.
-var transports = []string{"ssh", "sshd", "sshd-session", "nxproxy", "nxagent", "ldm-session", "ltsp-server-agent"}
+var transports = []string{"ssh", "sshd", "sshd-session", "nxproxy", "nxagent", "ldm-session", "ltsp-server-agent", "ltsp-session-keeper"}
 
 func (l *lab) wayOf(ctx context.Context, argv ...string) (*way, error) {
 	s, err := newShell(l.asClient(ctx, argv...))
