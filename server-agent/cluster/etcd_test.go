@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,10 +100,30 @@ func (e *etcd) kill(i int) {
 	e.members[i].command.Wait()
 }
 
+// signal sends a signal to a member. A stop takes effect when one of its threads gets to it, and until
+// then the others go on.
 func (e *etcd) signal(i int, s syscall.Signal) {
-	if err := e.members[i].command.Process.Signal(s); err != nil {
+	e.t.Helper()
+	process := e.members[i].command.Process
+	if err := process.Signal(s); err != nil {
 		e.t.Error(err)
 	}
+	if s == syscall.SIGSTOP {
+		eventually(e.t, "all its threads are stopped", func() bool { return stopped(e.t, process.Pid) })
+	}
+}
+
+// stopped reports whether all threads of a process are stopped (proc_pid_stat(5)).
+func stopped(t testing.TB, pid int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("threads of %d: %v", pid, err)
+	}
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		stat, err := os.ReadFile(path)
+		return err == nil && !strings.Contains(string(stat), ") T ")
+	})
 }
 
 // client is a client of etcd's own, by way of roads.
