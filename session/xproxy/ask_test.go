@@ -3,6 +3,8 @@ package xproxy
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -166,6 +168,29 @@ func TestOutdated(t *testing.T) {
 	}
 	if got, want := a.known(whole), a.ask(whole); !sameReply(got, want) {
 		t.Errorf("asked again it is %x, want %x", got, want)
+	}
+}
+
+// However many properties there are, all are asked for.
+func TestManyProperties(t *testing.T) {
+	a := startAsking(t)
+	var atoms []uint32
+	for i := range 3 * maxExpected {
+		atoms = append(atoms, a.atom(fmt.Sprintf("TEST_MANY_%d", i)))
+		a.send(a.setNumber(atoms[i], uint32(i)))
+		a.asked++
+	}
+	a.ask(a.request(getInputFocus, 0))
+	c := a.constants
+	c.watched.take(word{opChanged, topic{kind: properties, a: a.root()}}.append(nil))
+	if err := errors.Join(a.speaker.say(c.outdated(&a.speaker.program.ledger)), a.speaker.say(c.listedProperties())); err != nil {
+		t.Fatal(err)
+	}
+	for i, atom := range atoms {
+		reply := a.known(a.request(getProperty, 0, a.root(), atom, uint32(6), uint32(0), uint32(1)))
+		if reply == nil || scoutOrder.Uint32(reply[x11.AnswerHead:]) != uint32(i) {
+			t.Fatalf("property %d is %x", i, reply)
+		}
 	}
 }
 

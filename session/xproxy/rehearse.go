@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
 
 	"goldm/internal/x11"
 )
@@ -87,9 +88,35 @@ func newSpeaker(rw io.ReadWriter, cookie []byte, c *constants) *speaker {
 	}
 }
 
-// say says something, and hears the answers up to the last one.
+// say says something, and hears all answers. It says no more at a time than the ledger keeps in mind.
 func (s *speaker) say(said []byte) error {
-	out, _ := s.requests.edit(s.setup, x11.AppendRequest(said, scoutOrder, getInputFocus, 0))
+	for {
+		piece := firstRequests(said, maxExpected/2)
+		if err := s.sayAtOnce(piece); err != nil {
+			return err
+		}
+		if said = said[len(piece):]; len(said) == 0 {
+			return nil
+		}
+	}
+}
+
+// firstRequests returns the first n of requests, or all.
+func firstRequests(requests []byte, n int) []byte {
+	end := 0
+	for ; n > 0 && end < len(requests); n-- {
+		r, ok := x11.ParseRequest(scoutOrder, requests[end:], false)
+		if !ok || r.Size < 4 || r.Size > int64(len(requests)-end) {
+			return requests
+		}
+		end += int(r.Size)
+	}
+	return requests[:end]
+}
+
+func (s *speaker) sayAtOnce(said []byte) error {
+	said = x11.AppendRequest(slices.Clip(said), scoutOrder, getInputFocus, 0)
+	out, _ := s.requests.edit(s.setup, said)
 	s.setup = nil
 	if _, err := s.rw.Write(out); err != nil {
 		return err

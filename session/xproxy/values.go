@@ -153,21 +153,29 @@ func (s *server) ask(place string) []byte {
 	return append(request, make([]byte, f.size-len(request))...)
 }
 
+// maxListed is about how much is asked of listed properties, in bytes.
+const maxListed = 256 << 10
+
 // listedProperties asks for all properties that lists say there are.
 func (c *constants) listedProperties() (said []byte) {
 	for _, e := range c.watched.entries() {
-		o := x11.Order(e.key[0])
 		for property, f := range c.server.families {
-			if len(e.key) != 1+sizeOfList || [2]byte{e.key[1], e.key[2]} != f.list || o != scoutOrder {
-				continue
-			}
-			for i := range int(o.Uint16(e.reply[8:])) {
-				if at := x11.AnswerHead + 4*i; at+4 <= len(e.reply) {
-					place := string(o) + string(property[:]) + e.key[5:] + string(e.reply[at:at+4])
-					said = append(said, c.server.ask(place)...)
-				}
+			if isList := len(e.key) == 1+sizeOfList && [2]byte{e.key[1], e.key[2]} == f.list; isList && x11.Order(e.key[0]) == scoutOrder {
+				said = c.server.appendListed(said, property, e)
 			}
 		}
+	}
+	return said
+}
+
+// appendListed asks for the properties of one list, by the requests of these opcodes.
+func (s *server) appendListed(said []byte, property [2]byte, list entry) []byte {
+	for i := range int(scoutOrder.Uint16(list.reply[8:])) {
+		at := x11.AnswerHead + 4*i
+		if at+4 > len(list.reply) || len(said) > maxListed {
+			break
+		}
+		said = append(said, s.ask(list.key[:1]+string(property[:])+list.key[5:]+string(list.reply[at:at+4]))...)
 	}
 	return said
 }
