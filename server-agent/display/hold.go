@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
 )
 
@@ -120,11 +121,11 @@ var socketPath = regexp.MustCompile(`^` + regexp.QuoteMeta(xproxy.Folder) + `/X[
 // removeDead removes a folder, and the socket that it leads to, unless somebody lives
 // there. Nobody else takes a display number whose socket is there, so it is still that one.
 func removeDead(folder string) error {
-	switch err := isPrivate(folder); {
+	switch err := sessions.CheckPrivate(folder); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return err
+		return fmt.Errorf("%s: %w", folder, err)
 	}
 	held, err := lock(folder)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -151,17 +152,4 @@ func isDead(socket string) bool {
 		conn.Close()
 	}
 	return errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// isPrivate says why a path is not a folder of this user alone.
-func isPrivate(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || info.Mode() != fs.ModeDir|0o700 || int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s: not a folder for its owner alone", path)
-	}
-	return nil
 }

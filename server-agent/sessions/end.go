@@ -91,7 +91,7 @@ const lockLimit = time.Minute
 func Lock(ctx context.Context, runtime, home string) (io.Closer, error) {
 	folder := home
 	for _, base := range runtimes(runtime) {
-		if isPrivate(base) == nil {
+		if CheckPrivate(base) == nil {
 			folder = base
 			break
 		}

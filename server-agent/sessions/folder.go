@@ -67,7 +67,7 @@ func MakeFolder(id, runtime string) (Folder, error) {
 func RemoveFolder(id, runtime string) error {
 	var wrong error
 	for _, path := range folders(id, runtime) {
-		if isPrivate(path) == nil {
+		if CheckPrivate(path) == nil {
 			wrong = errors.Join(wrong, remove(path))
 		}
 	}
@@ -107,11 +107,12 @@ func checkRuntime(path string) error {
 	case len(path) > maxRuntime:
 		return errors.New("the path is too long for sockets")
 	}
-	return isPrivate(path)
+	return CheckPrivate(path)
 }
 
-// isPrivate says why path is not a folder of this user alone.
-func isPrivate(path string) error {
+// CheckPrivate says why path is not a folder of this user alone; fs.ErrNotExist is in the error's chain where
+// nothing is there.
+func CheckPrivate(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return errors.Unwrap(err) // the path is known
@@ -152,7 +153,7 @@ const endedBy = "ended-from"
 // the session to say. runtime is the XDG_RUNTIME_DIR that it found.
 func Tell(id, runtime, client string) error {
 	for _, path := range folders(id, runtime) {
-		if isPrivate(path) == nil {
+		if CheckPrivate(path) == nil {
 			return tell(filepath.Join(path, endedBy), client)
 		}
 	}

@@ -60,7 +60,7 @@ func TestMakeFolder(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			for _, path := range []string{f.Path, f.Runtime} {
-				if err := isPrivate(path); err != nil {
+				if err := CheckPrivate(path); err != nil {
 					t.Errorf("%s: %v", path, err)
 				}
 			}

@@ -34,7 +34,7 @@ func RemoveStale(runtime string) error {
 		entries, _ := os.ReadDir(base)
 		for _, entry := range entries {
 			id, ours := strings.CutPrefix(entry.Name(), prefix)
-			if path := filepath.Join(base, entry.Name()); ours && ValidID(id) && isPrivate(path) == nil {
+			if path := filepath.Join(base, entry.Name()); ours && ValidID(id) && CheckPrivate(path) == nil {
 				stale[id] = append(stale[id], path)
 			}
 		}

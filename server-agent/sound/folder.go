@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
+
+	"goldm/server-agent/sessions"
 )
 
 // Variable is the environment variable that names the folder to the session's agent.
@@ -50,13 +51,8 @@ func check(path string) error {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path || !strings.HasPrefix(filepath.Base(path), Prefix) {
 		return fmt.Errorf("%s: %.200q is no folder of a session's sound", Variable, path)
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || info.Mode() != fs.ModeDir|0o700 || int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s: not a folder for its owner alone", path)
+	if err := sessions.CheckPrivate(path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
