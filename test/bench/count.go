@@ -50,7 +50,7 @@ func runCount(ctx context.Context, args []string) error {
 		return err
 	}
 	defer listener.Close()
-	c := &counter{target: target, least: least, file: args[0], lexicon: newLexicon()}
+	c := &counter{target: target, begun: time.Now(), least: least, file: args[0], lexicon: newLexicon()}
 	go c.serve(ctx, listener)
 	command := exec.CommandContext(ctx, args[2], args[3:]...)
 	command.Env = append(os.Environ(), "DISPLAY="+name)
@@ -73,6 +73,7 @@ func listenLike(target *sessionx11.Display) (l net.Listener, name string, err er
 // counter counts the waits of all of a program's connections.
 type counter struct {
 	target  *sessionx11.Display
+	begun   time.Time
 	least   time.Duration // what a wait takes at least, to be one for the link
 	file    string
 	lexicon *lexicon
@@ -147,6 +148,7 @@ func (c *counter) waited(w wait) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if w.took >= c.least && !c.mapped {
+		w.at = time.Since(c.begun)
 		c.waits = append(c.waits, w)
 	}
 }

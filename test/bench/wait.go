@@ -9,8 +9,9 @@ import (
 
 // wait is a time in which a program waited for an answer of its display.
 type wait struct {
-	conversation int // which of the program's, from 1
-	sequence     int // of the request; 0 for the setup
+	conversation int           // which of the program's, from 1
+	sequence     int           // of the request; 0 for the setup
+	at           time.Duration // when it was over, since the program's start
 	took         time.Duration
 	request      string   // its name
 	subject      string   // what it asked for, if that has a name
@@ -25,13 +26,15 @@ func appendWaits(b []byte, waits []wait) []byte {
 	b = fmt.Appendln(b, len(waits))
 	for _, w := range waits {
 		fields := []string{
-			strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), strconv.FormatInt(w.took.Microseconds(), 10),
+			strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), microseconds(w.at), microseconds(w.took),
 			w.request, printable(w.subject), strings.Join(w.behind, ","),
 		}
 		b = fmt.Appendln(b, strings.Join(fields, "\t"))
 	}
 	return b
 }
+
+func microseconds(d time.Duration) string { return strconv.FormatInt(d.Microseconds(), 10) }
 
 // printable leaves out of a name what would break a line.
 func printable(name string) string {
@@ -48,18 +51,21 @@ func parseWaits(text string) (waits []wait, err error) {
 	count, rest, _ := strings.Cut(text, "\n")
 	for line := range strings.Lines(rest) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f) != 6 {
-			return nil, fmt.Errorf("wait %q: want six fields", line)
+		if len(f) != 7 {
+			return nil, fmt.Errorf("wait %q: want seven fields", line)
 		}
-		var numbers [3]int
+		var numbers [4]int
 		for i := range numbers {
 			if numbers[i], err = strconv.Atoi(f[i]); err != nil {
 				return nil, fmt.Errorf("wait %q: %w", line, err)
 			}
 		}
-		w := wait{conversation: numbers[0], sequence: numbers[1], took: time.Duration(numbers[2]) * time.Microsecond, request: f[3], subject: f[4]}
-		if f[5] != "" {
-			w.behind = strings.Split(f[5], ",")
+		w := wait{
+			conversation: numbers[0], sequence: numbers[1], at: time.Duration(numbers[2]) * time.Microsecond,
+			took: time.Duration(numbers[3]) * time.Microsecond, request: f[4], subject: f[5],
+		}
+		if f[6] != "" {
+			w.behind = strings.Split(f[6], ",")
 		}
 		waits = append(waits, w)
 	}

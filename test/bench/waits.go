@@ -83,9 +83,9 @@ func summary(title string, ways []*way, waits map[string][]wait) *table {
 
 // details lists waits one by one.
 func details(title string, waits []wait) *table {
-	t := &table{title: title, head: []string{"request", "connection", "sequence", "ms", "behind"}}
+	t := &table{title: title, head: []string{"request", "connection", "sequence", "at", "ms", "behind"}}
 	for _, w := range waits {
-		t.add(w.what(), strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), digits(milliseconds(w.took)), inShort(w.behind))
+		t.add(w.what(), strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), digits(milliseconds(w.at)), digits(milliseconds(w.took)), inShort(w.behind))
 	}
 	return t
 }
