@@ -21,8 +21,8 @@ import (
 const counterDisplay = 99
 
 // runCount runs a program with a display of its own that passes everything on
-// to $DISPLAY, and writes down how often, and for what, the program waited for
-// an answer before it mapped a window.
+// to $DISPLAY, and writes down when, and for what, the program waited for
+// an answer.
 func runCount(ctx context.Context, args []string) error {
 	if len(args) < 3 {
 		return errors.New("usage: count FILE AT-LEAST COMMAND…")
@@ -31,9 +31,11 @@ func runCount(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(args[0]); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err // an old count
+	out, err := os.Create(args[0])
+	if err != nil {
+		return err
 	}
+	defer out.Close()
 	target, err := sessionx11.ParseDisplay(os.Getenv("DISPLAY"))
 	if err != nil {
 		return err
@@ -50,7 +52,7 @@ func runCount(ctx context.Context, args []string) error {
 		return err
 	}
 	defer listener.Close()
-	c := &counter{target: target, begun: time.Now(), least: least, file: args[0], lexicon: newLexicon()}
+	c := &counter{target: target, least: least, out: out, lexicon: newLexicon()}
 	go c.serve(ctx, listener)
 	command := exec.CommandContext(ctx, args[2], args[3:]...)
 	command.Env = append(os.Environ(), "DISPLAY="+name)
@@ -73,15 +75,12 @@ func listenLike(target *sessionx11.Display) (l net.Listener, name string, err er
 // counter counts the waits of all of a program's connections.
 type counter struct {
 	target  *sessionx11.Display
-	begun   time.Time
 	least   time.Duration // what a wait takes at least, to be one for the link
-	file    string
+	out     io.Writer
 	lexicon *lexicon
 
 	mu            sync.Mutex
 	conversations int
-	waits         []wait
-	mapped        bool
 }
 
 func (c *counter) serve(ctx context.Context, listener net.Listener) {
@@ -143,25 +142,15 @@ func (c *counter) conversation() int {
 	return c.conversations
 }
 
-// waited counts a wait before the first window.
+// waited writes a wait down.
 func (c *counter) waited(w wait) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if w.took >= c.least && !c.mapped {
-		w.at = time.Since(c.begun)
-		c.waits = append(c.waits, w)
-	}
-}
-
-// windowMapped ends the count.
-func (c *counter) windowMapped() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mapped {
+	if w.took < c.least {
 		return
 	}
-	c.mapped = true
-	if err := os.WriteFile(c.file, appendWaits(nil, c.waits), 0o644); err != nil {
+	w.at = time.Now()
+	if _, err := io.WriteString(c.out, w.line()); err != nil {
 		fmt.Fprintln(os.Stderr, "counter:", err)
 	}
 }

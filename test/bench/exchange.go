@@ -31,8 +31,6 @@ type named struct {
 	name     string
 }
 
-const mapWindow = 8 // its opcode
-
 // requests passes requests on until the client has no more. Whether lengths are
 // long is known from a request of length zero, which there is for nothing else.
 func (x *exchange) requests(from io.Reader, to io.Writer) {
@@ -56,9 +54,6 @@ func (x *exchange) requests(from io.Reader, to io.Writer) {
 			return
 		}
 		x.note(r, whole) // before the answer can come
-		if r.Major == mapWindow {
-			x.counter.windowMapped()
-		}
 		if _, err := io.CopyN(to, in, r.Size); err != nil {
 			return
 		}

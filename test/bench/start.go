@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[
 			if run == 0 && w.name != local {
 				command = countedCommand(a, s)
 			}
-			time, bytes, err := l.startOnce(ctx, w, a.before, command)
+			start, err := l.startOnce(ctx, w, a.before, command)
 			if err := w.failed(err); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", w.name, err)
 			}
@@ -101,10 +102,10 @@ func (l *lab) startApp(ctx context.Context, a app, ways []*way, s setting) (map[
 				continue
 			}
 			if run > 0 {
-				took[w.name] = append(took[w.name], milliseconds(time))
+				took[w.name] = append(took[w.name], milliseconds(start.took()))
 				continue
 			}
-			if counted[w.name], err = l.counted(w, bytes); err != nil {
+			if counted[w.name], err = l.counted(w, start); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -118,52 +119,61 @@ func countedCommand(a app, s setting) string {
 }
 
 // counted is what the first run by a way gave.
-func (l *lab) counted(w *way, bytes int64) (c count, err error) {
-	c = count{bytes: bytes, counts: w.name != local}
+func (l *lab) counted(w *way, start start) (c count, err error) {
+	c = count{bytes: start.bytes, counts: w.name != local}
 	if c.counts {
 		var waits []wait
-		waits, err = l.readWaits()
+		waits, err = l.readWaits(start)
 		c.waits = len(waits)
 	}
 	return c, err
 }
 
-// readWaits returns what the counter wrote down before the first window.
-func (l *lab) readWaits() ([]wait, error) {
+// readWaits returns what the counter wrote down of a start, before the window. Programs map others before that, which
+// nobody sees.
+func (l *lab) readWaits(start start) ([]wait, error) {
 	text, err := l.Server.ReadFile(countFile)
 	if err != nil {
 		return nil, err
 	}
-	return parseWaits(string(text))
+	waits, err := parseWaits(string(text))
+	return slices.DeleteFunc(waits, func(w wait) bool { return w.at.After(start.appeared) }), err
 }
+
+// start is one of an application.
+type start struct {
+	begun, appeared time.Time // the command, and the window on the client's screen
+	bytes           int64     // on the link
+}
+
+func (s start) took() time.Duration { return s.appeared.Sub(s.begun) }
 
 // endSession ends all processes of a program that is the first of a session of its own.
 const endSession = "kill -TERM -$pid; sleep 0.3; kill -KILL -$pid 2>/dev/null; wait $pid 2>/dev/null"
 
 // startOnce starts an application and ends it again.
-func (l *lab) startOnce(ctx context.Context, w *way, before, command string) (took time.Duration, bytes int64, err error) {
+func (l *lab) startOnce(ctx context.Context, w *way, before, command string) (s start, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*limit)
 	defer cancel()
 	if before != "" {
 		if _, err := w.shell.run(ctx, before); err != nil {
-			return 0, 0, err
+			return s, err
 		}
 	}
 	bytesBefore := l.bytes()
-	begin := time.Now()
+	s.begun = time.Now()
 	if err := w.shell.begin("setsid " + command + " </dev/null >/dev/null 2>&1 & pid=$!"); err != nil {
-		return 0, 0, err
+		return s, err
 	}
-	_, at, err := l.screen.appeared(ctx)
-	if err != nil {
-		return 0, 0, err
+	if _, s.appeared, err = l.screen.appeared(ctx); err != nil {
+		return s, err
 	}
 	l.quiet(ctx)
-	bytes = l.bytes() - bytesBefore
+	s.bytes = l.bytes() - bytesBefore
 	if _, err := w.shell.run(ctx, endSession); err != nil {
-		return 0, 0, err
+		return s, err
 	}
-	return at.Sub(begin), bytes, l.screen.empty(ctx)
+	return s, l.screen.empty(ctx)
 }
 
 // bytes is what went over the link so far, both ways.

@@ -89,17 +89,17 @@ func TestParseLinks(t *testing.T) {
 
 func TestWaits(t *testing.T) {
 	want := []wait{
-		{conversation: 1, took: 50 * time.Millisecond, request: "setup"},
-		{conversation: 2, sequence: 70_000, took: time.Second, request: "InternAtom", subject: "a b", behind: []string{"CreateGC", "CreateGC", "MapWindow"}},
+		{conversation: 1, at: time.UnixMicro(1), took: 50 * time.Millisecond, request: "setup"},
+		{conversation: 2, sequence: 70_000, at: time.UnixMicro(1 << 60), took: time.Second, request: "InternAtom", subject: "a b", behind: []string{"CreateGC", "CreateGC", "MapWindow"}},
 	}
-	got, err := parseWaits(string(appendWaits(nil, want)))
+	got, err := parseWaits(want[0].line() + want[1].line())
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(wait{})); err != nil || d != "" {
 		t.Errorf("%v %s", err, d)
 	}
 	if got, want := inShort(want[1].behind), "CreateGC ×2, MapWindow"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	for _, bad := range []string{"", "1\n", "0\nx\n", "1\na\t1\t1\t\t\t\n"} {
+	for _, bad := range []string{"\n", "1\n", "a\t1\t1\t1\t\t\t\n"} {
 		if got, err := parseWaits(bad); err == nil {
 			t.Errorf("%q gives %v", bad, got)
 		}

@@ -9,9 +9,9 @@ import (
 
 // wait is a time in which a program waited for an answer of its display.
 type wait struct {
-	conversation int           // which of the program's, from 1
-	sequence     int           // of the request; 0 for the setup
-	at           time.Duration // when it was over, since the program's start
+	conversation int       // which of the program's, from 1
+	sequence     int       // of the request; 0 for the setup
+	at           time.Time // when it was over
 	took         time.Duration
 	request      string   // its name
 	subject      string   // what it asked for, if that has a name
@@ -21,20 +21,14 @@ type wait struct {
 // what is the request with its subject.
 func (w wait) what() string { return strings.TrimSpace(w.request + " " + w.subject) }
 
-// appendWaits writes the number of waits, and a line for each.
-func appendWaits(b []byte, waits []wait) []byte {
-	b = fmt.Appendln(b, len(waits))
-	for _, w := range waits {
-		fields := []string{
-			strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), microseconds(w.at), microseconds(w.took),
-			w.request, printable(w.subject), strings.Join(w.behind, ","),
-		}
-		b = fmt.Appendln(b, strings.Join(fields, "\t"))
+// line writes it down.
+func (w wait) line() string {
+	fields := []string{
+		strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), strconv.FormatInt(w.at.UnixMicro(), 10), strconv.FormatInt(w.took.Microseconds(), 10),
+		w.request, printable(w.subject), strings.Join(w.behind, ","),
 	}
-	return b
+	return strings.Join(fields, "\t") + "\n"
 }
-
-func microseconds(d time.Duration) string { return strconv.FormatInt(d.Microseconds(), 10) }
 
 // printable leaves out of a name what would break a line.
 func printable(name string) string {
@@ -46,31 +40,27 @@ func printable(name string) string {
 	}, name)
 }
 
-// parseWaits reads what appendWaits writes.
+// parseWaits reads lines.
 func parseWaits(text string) (waits []wait, err error) {
-	count, rest, _ := strings.Cut(text, "\n")
-	for line := range strings.Lines(rest) {
+	for line := range strings.Lines(text) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(f) != 7 {
 			return nil, fmt.Errorf("wait %q: want seven fields", line)
 		}
-		var numbers [4]int
+		var numbers [4]int64
 		for i := range numbers {
-			if numbers[i], err = strconv.Atoi(f[i]); err != nil {
+			if numbers[i], err = strconv.ParseInt(f[i], 10, 64); err != nil {
 				return nil, fmt.Errorf("wait %q: %w", line, err)
 			}
 		}
 		w := wait{
-			conversation: numbers[0], sequence: numbers[1], at: time.Duration(numbers[2]) * time.Microsecond,
+			conversation: int(numbers[0]), sequence: int(numbers[1]), at: time.UnixMicro(numbers[2]),
 			took: time.Duration(numbers[3]) * time.Microsecond, request: f[4], subject: f[5],
 		}
 		if f[6] != "" {
 			w.behind = strings.Split(f[6], ",")
 		}
 		waits = append(waits, w)
-	}
-	if count != strconv.Itoa(len(waits)) {
-		return nil, fmt.Errorf("%q waits, and %d lines", count, len(waits))
 	}
 	return waits, nil
 }

@@ -37,9 +37,9 @@ func (l *lab) listWaits(ctx context.Context) (string, error) {
 func (l *lab) waitsOf(ctx context.Context, a app, ways []*way, s setting) (map[string][]wait, error) {
 	waits := make(map[string][]wait)
 	for _, w := range alive(ways) {
-		_, _, err := l.startOnce(ctx, w, a.before, countedCommand(a, s))
+		start, err := l.startOnce(ctx, w, a.before, countedCommand(a, s))
 		if err == nil {
-			waits[w.name], err = l.readWaits()
+			waits[w.name], err = l.readWaits(start)
 		}
 		if err := w.failed(err); err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
@@ -81,11 +81,12 @@ func summary(title string, ways []*way, waits map[string][]wait) *table {
 	return t
 }
 
-// details lists waits one by one.
+// details lists waits one by one, with when they were over since the first was.
 func details(title string, waits []wait) *table {
 	t := &table{title: title, head: []string{"request", "connection", "sequence", "at", "ms", "behind"}}
 	for _, w := range waits {
-		t.add(w.what(), strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), digits(milliseconds(w.at)), digits(milliseconds(w.took)), inShort(w.behind))
+		since := w.at.Sub(waits[0].at)
+		t.add(w.what(), strconv.Itoa(w.conversation), strconv.Itoa(w.sequence), digits(milliseconds(since)), digits(milliseconds(w.took)), inShort(w.behind))
 	}
 	return t
 }
