@@ -90,7 +90,7 @@ func (p *program) write(conn net.Conn) {
 }
 
 // carryRequests carries the program's requests until either side closes.
-func (p *program) carryRequests(conn io.Reader, stream io.Writer) {
+func (p *program) carryRequests(conn io.Reader, stream *mux.Stream) {
 	r := requests{program: p}
 	buf := make([]byte, bufferSize)
 	out := make([]byte, 0, bufferSize)
@@ -100,10 +100,12 @@ func (p *program) carryRequests(conn io.Reader, stream io.Writer) {
 		have += n
 		var done int
 		out, done = r.edit(out[:0], buf[:have])
-		if len(out) > 0 {
-			if _, err := stream.Write(out); err != nil {
-				return
-			}
+		write := stream.WriteLater
+		if r.pressing {
+			write = stream.Write
+		}
+		if _, err := write(out); err != nil {
+			return
 		}
 		have = copy(buf, buf[done:have])
 		if readErr != nil {
@@ -116,20 +118,24 @@ func (p *program) carryRequests(conn io.Reader, stream io.Writer) {
 
 // requests follows a program's requests.
 type requests struct {
-	program *program
-	big     bool  // BIG-REQUESTS is enabled
-	body    int64 // bytes still to come of the current request
-	blind   bool  // it is not certain any more where requests begin
+	program  *program
+	big      bool    // BIG-REQUESTS is enabled
+	body     int64   // bytes still to come of the current request
+	verdict  verdict // on that
+	blind    bool    // it is not certain any more where requests begin
+	pressing bool    // the last edit has something that the server has to see soon
 }
 
 // edit appends to out what is to go to the server for data, which goes on where
 // the last edit was done. Of what comes after done it needs to see more.
 func (r *requests) edit(out, data []byte) (edited []byte, done int) {
+	r.pressing = false
 	for {
 		n := int(min(r.body, int64(len(data)-done)))
 		if r.blind {
-			n = len(data) - done
+			n, r.verdict = len(data)-done, pass
 		}
+		r.pressing = r.pressing || n > 0 && r.verdict == pass
 		out = append(out, data[done:done+n]...)
 		r.body -= min(r.body, int64(n))
 		done += n
@@ -157,11 +163,13 @@ func (r *requests) edit(out, data []byte) (edited []byte, done int) {
 		if len(body) < headOfChange && int64(len(body)) < request.Size-int64(request.Head) {
 			return out, done
 		}
-		if r.program.request(request, whole, body[:min(len(body), headOfChange)]) == drop {
+		r.verdict = r.program.request(request, whole, body[:min(len(body), headOfChange)])
+		if r.verdict == drop {
 			out = x11.AppendRequest(out, r.program.order, x11.NoOperation, 0)
 			done += len(whole)
 			continue
 		}
+		r.pressing = r.pressing || r.verdict == pass
 		out = append(out, rest[:request.Head]...)
 		done += request.Head
 		r.body = request.Size - int64(request.Head)

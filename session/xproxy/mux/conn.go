@@ -51,16 +51,18 @@ type Conn struct {
 	mu       sync.Mutex
 	err      error // why the connection has ended
 	streams  map[uint32]*Stream
-	last     uint32       // number of the stream opened last, by either side
-	accepted chan *Stream // room for maxStreams
-	refused  []uint32     // streams that are too many, and the peer not told
-	notices  [][]byte     // that wait to be sent
-	news     bool         // the fence has something
-	busy     []*Stream    // that have something to write
-	served   uint64       // of the stream that was served last
-	spare    int          // by which windows may still grow, in bytes
-	received uint64       // bytes of batches
-	told     uint64       // of those, what the peer knows of
+	last     uint32        // number of the stream opened last, by either side
+	accepted chan *Stream  // room for maxStreams
+	refused  []uint32      // streams that are too many, and the peer not told
+	notices  [][]byte      // that wait to be sent
+	news     bool          // the fence has something
+	busy     []*Stream     // that have something to write
+	served   uint64        // of the stream that was served last
+	putOff   time.Duration // how long WriteLater may wait for others
+	later    bool          // something does
+	spare    int           // by which windows may still grow, in bytes
+	received uint64        // bytes of batches
+	told     uint64        // of those, what the peer knows of
 	pace     pace
 }
 
@@ -73,6 +75,7 @@ func New(rw io.ReadWriteCloser, config Config) (*Conn, error) {
 		done:     make(chan struct{}),
 		streams:  make(map[uint32]*Stream),
 		accepted: make(chan *Stream, maxStreams),
+		putOff:   putOff,
 		spare:    spareWindow,
 	}
 	encoder, err := newEncoder(directionFrom(config.Accept))
@@ -194,6 +197,23 @@ func (c *Conn) wakeWriter() {
 	case c.wake <- struct{}{}:
 	default:
 	}
+}
+
+// putOff is how long what nobody waits for may wait for something else to go along with. Each batch is a packet, and a link
+// that was idle takes ten at a time before it waits a round trip (RFC 6928, section 2).
+const putOff = 10 * time.Millisecond
+
+func (c *Conn) wakeLater() {
+	if c.later {
+		return
+	}
+	c.later = true
+	time.AfterFunc(c.putOff, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.later = false
+		c.wakeWriter()
+	})
 }
 
 // receive takes what the peer sends, until an error.

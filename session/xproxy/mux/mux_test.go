@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -59,6 +60,68 @@ func noise(r *rand.Rand, n int) []byte {
 func echo(s *Stream) {
 	io.Copy(struct{ io.Writer }{s}, struct{ io.Reader }{s})
 	s.CloseWrite()
+}
+
+// counting counts what is written.
+type counting struct {
+	io.ReadWriteCloser
+	writes atomic.Int64
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.ReadWriteCloser.Write(p)
+}
+
+// What nobody waits for goes along with what somebody does, in its order and on whichever stream.
+func TestWriteLater(t *testing.T) {
+	a, b := net.Pipe()
+	link := &counting{ReadWriteCloser: a}
+	opener, acceptor := connect(t, link, false), connect(t, b, true)
+	opener.mu.Lock()
+	opener.putOff = time.Hour
+	opener.mu.Unlock()
+	one, farOne := open(t, opener, acceptor)
+	other, farOther := open(t, opener, acceptor)
+	before := link.writes.Load()
+	for i := range byte(100) {
+		if n, err := one.WriteLater([]byte{i}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if _, err := other.Write([]byte("now")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 100)
+	if _, err := io.ReadFull(farOther, got[:3]); err != nil || string(got[:3]) != "now" {
+		t.Fatalf("%q, %v", got[:3], err)
+	}
+	if _, err := io.ReadFull(farOne, got); err != nil || got[0] != 0 || got[99] != 99 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if n := link.writes.Load() - before; n > 5 { // the writer may still have been busy
+		t.Errorf("%d batches", n)
+	}
+}
+
+// What nobody waits for does not wait for ever, nor for room.
+func TestWriteLaterAlone(t *testing.T) {
+	opener, acceptor := pair(t)
+	near, far := open(t, opener, acceptor)
+	for _, size := range []int{1, maxOut, 3 * maxOut} {
+		want := noise(rand.New(rand.NewPCG(2, 3)), size)
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			if n, err := near.WriteLater(want); n != size || err != nil {
+				t.Error(n, err)
+			}
+		})
+		got := make([]byte, size)
+		if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		writing.Wait()
+	}
 }
 
 // Many streams at once, in both directions, each whole and in order.

@@ -87,7 +87,13 @@ func (s *Stream) grow() {
 }
 
 // Write writes p, and waits while the peer does not take it.
-func (s *Stream) Write(p []byte) (n int, err error) {
+func (s *Stream) Write(p []byte) (n int, err error) { return s.write(p, s.conn.wakeWriter) }
+
+// WriteLater is Write for what nobody waits for: it goes along with what is written next on any stream, or
+// after a moment.
+func (s *Stream) WriteLater(p []byte) (n int, err error) { return s.write(p, s.conn.wakeLater) }
+
+func (s *Stream) write(p []byte, wake func()) (n int, err error) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,6 +118,10 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 		}
 		s.out.add(some)
 		n += len(some)
+		if n == len(p) && s.out.len() < maxOut/2 {
+			wake()
+			return n, nil
+		}
 		c.wakeWriter()
 		if n == len(p) {
 			return n, nil
