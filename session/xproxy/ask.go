@@ -35,16 +35,19 @@ func (f *far) ask(ctx context.Context, c *constants, s *speaker, things things) 
 	if err := s.say(append(c.server.greet(), c.server.asks(c, things)...)); err != nil {
 		return err
 	}
-	said := c.listedProperties()
 	for {
-		if err := s.say(said); err != nil {
-			return err
+		if said := c.listedProperties(); len(said) > 0 {
+			if err := s.say(said); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-f.arrivals:
-			said = c.outdated(&s.program.ledger)
 		case <-ctx.Done():
 			return nil
+		}
+		if err := s.say(c.outdated(&s.program.ledger)); err != nil {
+			return err
 		}
 	}
 }
@@ -77,6 +80,8 @@ func (s *server) asks(c *constants, t things) []byte {
 		said = appendUnits(said, listProperties, 0, root)
 		said = appendUnits(said, getGeometry, 0, root)
 	}
+	said = appendUnits(said, getWindowAttributes, 0, 0) // as libraries do, of a window that they have not found
+	said = appendUnits(said, getGeometry, 0, 0)
 	if render := s.majors["RENDER"]; render != 0 {
 		said = x11.AppendRequest(said, scoutOrder, render, 1) // QueryPictFormats
 	}

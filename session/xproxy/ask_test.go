@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -168,6 +169,37 @@ func TestOutdated(t *testing.T) {
 	}
 	if got, want := a.known(whole), a.ask(whole); !sameReply(got, want) {
 		t.Errorf("asked again it is %x, want %x", got, want)
+	}
+}
+
+// What is new in a list is asked for, and nothing that is known.
+func TestNewlyListed(t *testing.T) {
+	a := startAsking(t)
+	c, property := a.constants, a.atom("TEST_NEW")
+	big := a.atom("TEST_BIG")
+	for atom, value := range map[uint32]string{property: "new", big: strings.Repeat("x", 4*maxProperty+4)} {
+		fields := []any{a.root(), atom, uint32(31), byte(8), byte(0), 0, uint32(len(value)), value}
+		a.send(a.request(changeProperty, 0, fields...))
+		c.watched.take(word{opChanged, topic{properties, a.root(), atom}}.append(nil))
+	}
+	a.asked += 2
+	a.ask(a.request(getInputFocus, 0))
+	if said := c.listedProperties(); said != nil {
+		t.Fatalf("%x is asked before the list is", said)
+	}
+	for range 2 {
+		if err := a.speaker.say(c.outdated(&a.speaker.program.ledger)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.speaker.say(c.listedProperties()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.known(a.request(getProperty, 0, a.root(), property, uint32(31), uint32(0), uint32(1))) == nil {
+		t.Error("the new property is not known")
+	}
+	if said := c.listedProperties(); said != nil {
+		t.Errorf("%x is asked although it is known", said)
 	}
 }
 

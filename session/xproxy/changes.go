@@ -35,6 +35,7 @@ const (
 
 	randrGetScreenResourcesCurrent = 25
 	xkbGetDeviceInfo               = 24
+	xfixesSelectSelectionInput     = 2
 )
 
 // use says what of an extension is watched.

@@ -1,6 +1,10 @@
 package xproxy
 
-import "goldm/internal/x11"
+import (
+	"bytes"
+
+	"goldm/internal/x11"
+)
 
 // class says what a request is, to who wants to answer it.
 type class byte
@@ -36,7 +40,10 @@ const (
 
 // Core requests that need a name here (appendix B).
 const (
+	createWindow           = 1
 	changeWindowAttributes = 2
+	getWindowAttributes    = 3
+	reparentWindow         = 7
 	internAtom             = 16
 	getAtomName            = 17
 	getProperty            = 20
@@ -45,6 +52,7 @@ const (
 	getInputFocus          = 43
 	listFontsWithInfo      = 50
 	createGC               = 55
+	freeGC                 = 60
 	allocColor             = 84
 	allocNamedColor        = 85
 	queryColors            = 91
@@ -76,8 +84,9 @@ type subject byte
 const (
 	itself      subject = iota // nothing else
 	root                       // a root window
-	keyboard                   // the core keyboard, by the number that all servers have for it
+	keyboard                   // the core keyboard
 	rootDevices                // a root window, for events of all devices that any number of programs can have
+	ownWindow                  // a root window, or one that the program has made
 )
 
 // Extensions that need a name here.
@@ -104,7 +113,7 @@ var extensions = map[string]extension{
 	"SHAPE":                   {introductions: map[byte]greeting{0: {}}},
 	"SYNC":                    {introductions: map[byte]greeting{0: {counts: 2}}},
 	"XC-MISC":                 {introductions: map[byte]greeting{0: {counts: 4}}},
-	"XFIXES":                  {introductions: versions},
+	"XFIXES":                  {introductions: versions, silents: map[byte]subject{xfixesSelectSelectionInput: ownWindow}},
 	"XINERAMA":                {introductions: map[byte]greeting{0: {counts: 4}}},
 	"XTEST":                   {introductions: map[byte]greeting{0: {counts: 4}}},
 	"XVideo":                  {introductions: map[byte]greeting{0: {}}},
@@ -136,6 +145,7 @@ type server struct {
 	uses      [256]use               // of extensions, by major opcode
 	bigReq    byte                   // major opcode of BIG-REQUESTS; 0 where there is none
 	randr, xi byte                   // and of others
+	xfixes    byte
 	xkb       byte
 	families  map[[2]byte]family // requests for properties, by their opcodes
 	colormaps map[uint32]visual  // default colormaps of TrueColor visuals
@@ -144,7 +154,7 @@ type server struct {
 
 // newServer describes a server that gave these opcodes to extensions.
 func newServer(majors map[string]byte) *server {
-	s := &server{majors: majors, bigReq: majors[bigRequests], xkb: majors[xkeyboard], randr: majors["RANDR"], xi: majors["XInputExtension"]}
+	s := &server{majors: majors, bigReq: majors[bigRequests], xkb: majors[xkeyboard], randr: majors["RANDR"], xi: majors["XInputExtension"], xfixes: majors["XFIXES"]}
 	for major := 1; major < x11.FirstExtension; major++ {
 		s.others[major] = plain
 	}
@@ -153,10 +163,10 @@ func newServer(majors map[string]byte) *server {
 		s.others[major] = constant
 	}
 	s.others[allocColor], s.others[allocNamedColor] = allocation, allocation // for FreeColors
-	for _, major := range []byte{changeWindowAttributes, createGC, grabServer, ungrabServer} {
+	for _, major := range []byte{changeWindowAttributes, createGC, freeGC, grabServer, ungrabServer} {
 		s.others[major] = silent
 	}
-	for _, major := range []byte{getGeometry, getProperty, listProperties, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
+	for _, major := range []byte{getWindowAttributes, getGeometry, getProperty, listProperties, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
 		s.others[major] = current
 	}
 	s.families = families(s.xi, s.randr)
@@ -209,7 +219,35 @@ func (s *server) about(o x11.Order, r x11.Request, whole []byte) bool {
 	case subject == rootDevices:
 		return s.roots[o.Uint32(whole[4:])] && selectsDevices(o, whole)
 	}
-	return o.Uint16(whole[4:]) == coreKeyboard
+	return subject == keyboard // see constants.sure
+}
+
+// aboutNone reports whether a whole request asks about window 0, which is none: it fails always.
+func aboutNone(o x11.Order, r x11.Request, whole []byte) bool {
+	return (r.Major == getWindowAttributes || r.Major == getGeometry) && len(whole) == 8 && o.Uint32(whole[4:]) == 0
+}
+
+// detailSizes are those of the details in XKEYBOARD's SelectEvents, by event type, in bytes (XKB protocol, section 16.3.1).
+// MapNotify has its own fields.
+var detailSizes = [12]int{2, 0, 2, 4, 4, 4, 2, 1, 1, 1, 2, 2}
+
+// hearsMore reports whether a whole SelectEvents of XKEYBOARD can only ask for more than before: it clears nothing, and of
+// all that it affects it wants all.
+func hearsMore(o x11.Order, whole []byte) bool {
+	if len(whole) < 16 || o.Uint16(whole[8:]) != 0 || o.Uint16(whole[12:]) != o.Uint16(whole[14:]) {
+		return false
+	}
+	explicit, details := o.Uint16(whole[6:])&^o.Uint16(whole[10:]), whole[16:]
+	for kind, size := range detailSizes {
+		if explicit>>kind&1 == 0 {
+			continue
+		}
+		if len(details) < 2*size || !bytes.Equal(details[:size], details[size:2*size]) {
+			return false
+		}
+		details = details[2*size:]
+	}
+	return len(details) < 4 // padding
 }
 
 // selectsDevices reports whether a whole XISelectEvents asks for DeviceChanged, HierarchyChanged or PropertyEvent of all

@@ -21,6 +21,7 @@ const (
 type constants struct {
 	server  *server
 	watched *watched
+	touched *touched
 
 	mu      sync.Mutex
 	replies map[string][]byte // without errors, nor silent requests that may fail
@@ -34,6 +35,7 @@ func newConstants(s *server, w *watched) *constants {
 	return &constants{
 		server:  s,
 		watched: w,
+		touched: &touched{ids: make(map[uint32]bool)},
 		replies: make(map[string][]byte),
 		names:   make(map[uint32]string),
 		atoms:   make(map[string]uint32),
@@ -162,21 +164,21 @@ func (c *constants) sure(o x11.Order, r x11.Request, whole []byte, key string, f
 	case r.Major == changeWindowAttributes:
 		return first && c.server.selects(o, whole)
 	}
-	return first && key != "" && c.get(key) != nil
+	if r.Major == c.server.xkb && !(c.watched.coreKeyboard(o.Uint16(whole[4:])) && (first || hearsMore(o, whole))) {
+		return false
+	}
+	return (first || r.Major == c.server.xkb) && key != "" && c.get(key) != nil
 }
-
-// ids are the numbers that a program may give to what it makes (section 8, Connection Setup).
-type ids struct{ base, mask uint32 }
 
 // makesFirst reports whether a whole CreateGC that is the first to make anything cannot fail: with a number of
 // the program's for a root window, and with nothing but the colours that Xlib's has.
 func (s *server) makesFirst(o x11.Order, whole []byte, own ids) bool {
 	const foreground, background = 1 << 2, 1 << 3
-	if len(whole) < 16 || own.mask == 0 || !s.roots[o.Uint32(whole[8:])] {
+	if len(whole) < 16 || !own.has(o.Uint32(whole[4:])) || !s.roots[o.Uint32(whole[8:])] {
 		return false
 	}
 	values := o.Uint32(whole[12:])
-	return o.Uint32(whole[4:])&^own.mask == own.base && values&^(foreground|background) == 0 && len(whole) == 16+4*bits.OnesCount32(values)
+	return values&^(foreground|background) == 0 && len(whole) == 16+4*bits.OnesCount32(values)
 }
 
 // What ChangeWindowAttributes may ask for without failing: events that any number of

@@ -26,6 +26,7 @@ type expected struct {
 	major    byte
 	given    []byte // the reply was given already: drop it, if it is this one
 	silent   bool   // there is no reply
+	fails    bool   // it brings an error, always
 	asked    moment // of a request about what is watched
 }
 
@@ -38,10 +39,10 @@ type ledger struct {
 	order     x11.Order
 	constants *constants
 
-	accepted  bool             // the server has accepted the connection
-	lost      bool             // it is not certain any more which request an answer is about: nothing is answered
-	makes     bool             // a request went by that may have made something
-	own       ids              // the program's
+	accepted  bool // the server has accepted the connection
+	lost      bool // it is not certain any more which request an answer is about: nothing is answered
+	makes     bool // a request went by that may have made something
+	own       belongings
 	selects   bool             // a request went by that may have brought on events
 	greetings map[byte]string  // what the program has introduced itself as to extensions; empty for different things
 	said      map[[2]byte]bool // introductions and silent requests, by opcodes
@@ -60,6 +61,13 @@ type ledger struct {
 	leaving  bool             // it says no more
 
 	answered int // requests
+}
+
+func newLedger(o x11.Order, c *constants) ledger {
+	return ledger{
+		order: o, constants: c, own: newBelongings(c.touched),
+		said: make(map[[2]byte]bool), greetings: make(map[byte]string), changes: make(map[topic]uint64),
+	}
 }
 
 // quiet reports whether a request can be answered here, now.
@@ -82,14 +90,19 @@ const (
 // there is one to be given here.
 func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	c := l.constants.server.class(r)
+	fails := whole != nil && aboutNone(l.order, r, whole)
+	if fails {
+		c = constant
+	}
 	quiet := l.quiet()
 	l.sequence++
 	if l.sequence-l.heard > tooFar {
 		l.lost = true
 	}
 	defer l.note(r, c)
+	defer l.own.note(l.order, r, body, l.sequence, l.constants.server.roots)
 	l.noteChanges(r, body, whole)
-	e := expected{sequence: l.sequence, major: r.Major, silent: c == silent}
+	e := expected{sequence: l.sequence, major: r.Major, silent: c == silent, fails: fails}
 	if whole != nil {
 		e.key = l.constants.server.key(l.order, r, whole)
 	}
@@ -115,10 +128,32 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 
 // sure reports whether a silent request cannot fail.
 func (l *ledger) sure(r x11.Request, whole []byte, key string, first bool) bool {
-	if r.Major == createGC {
-		return !l.makes && l.constants.server.makesFirst(l.order, whole, l.own)
+	switch {
+	case r.Major == createGC:
+		ok := !l.makes && l.constants.server.makesFirst(l.order, whole, l.own.ids)
+		if ok {
+			l.own.gc = l.order.Uint32(whole[4:])
+		}
+		return ok
+	case r.Major == freeGC:
+		return r.Size == 8 && l.own.context(l.order.Uint32(whole[4:]))
+	case r.Major == l.constants.server.xfixes:
+		return l.hearsSelection(whole)
 	}
 	return l.constants.sure(l.order, r, whole, key, first)
+}
+
+// hearsSelection reports whether a whole SelectSelectionInput of XFIXES cannot fail, nor take back anything (fixesproto,
+// section 5): the program has said which version it speaks, and the window is there.
+func (l *ledger) hearsSelection(whole []byte) bool {
+	const all = 7 // SetSelectionOwner, SelectionWindowDestroy, SelectionClientClose
+	spoken := l.greetings[l.constants.server.xfixes]
+	if len(whole) != 16 || len(spoken) < 9 || l.order.Uint32([]byte(spoken[5:])) == 0 {
+		return false
+	}
+	window, selection := l.order.Uint32(whole[4:]), l.order.Uint32(whole[8:])
+	exists := l.constants.server.roots[window] || l.own.window(window, l.settled)
+	return l.own.hearsFirst(window, selection) && exists && l.constants.isAtom(selection) && l.order.Uint32(whole[12:])&^all == 0
 }
 
 // greeted returns the key of a request to an extension, with what the program has introduced itself as there:
@@ -266,7 +301,7 @@ func (l *ledger) note(r x11.Request, c class) {
 	}
 	switch {
 	case c >= current:
-	case r.Major == createGC || r.Major == getInputFocus || r.Major == grabServer ||
+	case r.Major == createGC || r.Major == freeGC || r.Major == getInputFocus || r.Major == grabServer ||
 		r.Major == ungrabServer || r.Major == x11.NoOperation:
 	default:
 		l.selects = true
@@ -300,6 +335,9 @@ func (l *ledger) message(head []byte) (dropped bool, keep *expected, err error) 
 	if sequence == l.heavy && l.single {
 		l.settled = sequence
 	}
+	if kind == x11.Error {
+		l.own.failed(sequence)
+	}
 	if err := l.overdue(sequence); err != nil {
 		return false, nil, err
 	}
@@ -321,7 +359,7 @@ func (l *ledger) awaited(sequence uint64, head []byte) (dropped bool, keep *expe
 		return false, nil, errSurprise
 	case e.given != nil:
 		return true, nil, nil
-	case x11.Kind(head) == x11.Reply && !e.silent && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
+	case (x11.Kind(head) == x11.Reply || e.fails) && !e.silent && keeps(l.order, e.major, head) && x11.AnswerSize(l.order, head) <= maxKept:
 		keep = &e
 	}
 	return false, keep, nil

@@ -119,7 +119,7 @@ func TestFirstGC(t *testing.T) {
 		{0x200001, 7, 8, nil, 0},
 	} {
 		s := newScript(t)
-		s.p.ledger.own = ids{base: 0x200000, mask: 0x1fffff}
+		s.p.ledger.own.ids = ids{base: 0x200000, mask: 0x1fffff}
 		s.say(s.request(createGC, 9, append([]any{test.id, test.window, test.values}, test.more...)...))
 		if got := s.say(s.request(internAtom, 0, 4, 0, "ATOM")); got != test.want {
 			t.Errorf("%+v: %d bytes", test, got)

@@ -34,7 +34,7 @@ type program struct {
 }
 
 func newProgram(order x11.Order, c *constants) *program {
-	p := &program{order: order, ledger: ledger{order: order, constants: c, said: make(map[[2]byte]bool), greetings: make(map[byte]string), changes: make(map[topic]uint64)}}
+	p := &program{order: order, ledger: newLedger(order, c)}
 	p.change.L = &p.mu
 	return p
 }
@@ -350,7 +350,7 @@ func (a *answers) beginSetup(data []byte) (head int) {
 		return 0
 	}
 	if accepted && size >= idsEnd {
-		p.ledger.own = ids{base: p.order.Uint32(data[12:]), mask: p.order.Uint32(data[16:])}
+		p.ledger.own.ids = ids{base: p.order.Uint32(data[12:]), mask: p.order.Uint32(data[16:])}
 	}
 	a.setup = true
 	p.ledger.accepted = accepted

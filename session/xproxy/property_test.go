@@ -315,7 +315,7 @@ func (k *talker) watched() []byte {
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(38) {
+	switch r.IntN(42) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -409,6 +409,20 @@ func (k *talker) next() (name string, request []byte) {
 		return "SetSelectionOwner", append(c.request(setSelectionOwner, 0, k.window(), k.selection, uint32(0)), c.request(getSelectionOwner, byte(r.IntN(9)), k.selection)...)
 	case 35:
 		return "DestroyWindow", c.request(destroyWindow, 0, k.window())
+	case 38:
+		window := pick(r, []uint32{c.root(), k.window(), k.window()})
+		return "SelectSelectionInput", c.request(k.extension("XFIXES"), 2, window, pick(r, []uint32{k.own, k.own, 39, 1 << 20}), pick(r, []uint32{7, 7, 1, 0, 8}))
+	case 39:
+		of := pick(r, [][4]int{{1, 0, 5, 5}, {1, 0, 5, 5}, {1, 0, 5, 1}, {1, 0, 1, 5}, {1, 1, 0, 0}, {4, 0, 0x3fff, 0x11}})
+		return "XKEYBOARD SelectEvents with details", c.request(k.extension(xkeyboard), 1, pick(r, []int{coreKeyboard, 3, 99}), of[0], of[1], 0, 0, 0, of[2], of[3])
+	case 40:
+		return "about window 0", c.request(pick(r, []byte{getWindowAttributes, getGeometry}), byte(r.IntN(9)), uint32(0))
+	case 41:
+		gc := k.gc
+		if r.IntN(5) > 0 {
+			k.gc = 0
+		}
+		return "FreeGC", c.request(freeGC, 0, gc)
 	case 26:
 		return "what is watched", k.watched()
 	case 24:

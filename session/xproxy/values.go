@@ -156,26 +156,33 @@ func (s *server) ask(place string) []byte {
 // maxListed is about how much is asked of listed properties, in bytes.
 const maxListed = 256 << 10
 
-// listedProperties asks for all properties that lists say there are.
+// listedProperties asks for all properties that lists say there are, and of which it is not known what they are.
 func (c *constants) listedProperties() (said []byte) {
-	for _, e := range c.watched.entries() {
+	entries, known := c.watched.entries(), make(map[string]bool)
+	for _, e := range entries {
+		known[e.key] = !e.outdated
+	}
+	for _, e := range entries {
 		for property, f := range c.server.families {
 			if isList := len(e.key) == 1+sizeOfList && [2]byte{e.key[1], e.key[2]} == f.list; isList && x11.Order(e.key[0]) == scoutOrder {
-				said = c.server.appendListed(said, property, e)
+				said = c.server.appendListed(said, property, e, known)
 			}
 		}
 	}
 	return said
 }
 
-// appendListed asks for the properties of one list, by the requests of these opcodes.
-func (s *server) appendListed(said []byte, property [2]byte, list entry) []byte {
+// appendListed asks for the properties of one list that are not known, by the requests of these opcodes.
+func (s *server) appendListed(said []byte, property [2]byte, list entry, known map[string]bool) []byte {
 	for i := range int(scoutOrder.Uint16(list.reply[8:])) {
 		at := x11.AnswerHead + 4*i
 		if at+4 > len(list.reply) || len(said) > maxListed {
 			break
 		}
-		said = append(said, s.ask(list.key[:1]+string(property[:])+list.key[5:]+string(list.reply[at:at+4]))...)
+		place := list.key[:1] + string(property[:]) + list.key[5:] + string(list.reply[at:at+4])
+		if request := s.ask(place); !known[place] && !known[list.key[:1]+string(request)] { // which did not bring all of it
+			said = append(said, request...)
+		}
 	}
 	return said
 }
