@@ -80,7 +80,7 @@ var knownSayings = []saying{
 	{extension: "XInputExtension", minor: 1, bodies: []string{"\x0f\x00\x00\x00XInputExtension\x00"}},
 	{extension: "XInputExtension", minor: 47, bodies: []string{"\x02\x00\x04\x00", "\x02\x00\x02\x00", "\x02\x00\x00\x00", "\x02\x00\x03\x00"}},
 	{extension: "XTEST", bodies: []string{"\x02\x00\x02\x00"}},
-	{extension: xkeyboard, bodies: []string{"\x01\x00\x00\x00"}},
+	{extension: xkeyboard, bodies: []string{"\x01\x00\x00\x00", "\x01\x00\x00\x00", "\x01\x00\x00\x00", "\x01\x00\x00\x00"}}, // it refuses others
 
 	{extension: "GLX", minor: 7, bodies: []string{"\x01\x00\x00\x00\x04\x00\x00\x00", "\x01\x00\x00\x00\x03\x00\x00\x00"}},
 	{extension: "GLX", minor: 14, bodies: []string{"\x00\x00\x00\x00"}},

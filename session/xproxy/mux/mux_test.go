@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -121,6 +122,24 @@ func TestWriteLaterAlone(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		writing.Wait()
+	}
+}
+
+// gone is a connection to a peer that has closed it, and whose end has not been read.
+type gone struct{ io.ReadWriteCloser }
+
+func (gone) Write([]byte) (int, error) { return 0, &net.OpError{Op: "write", Err: syscall.EPIPE} }
+
+// It makes no difference whether one that goes is noticed by what is written or by what is read.
+func TestWriteToNobody(t *testing.T) {
+	a, _ := net.Pipe()
+	c := connect(t, gone{a}, false)
+	if _, err := c.Open(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if err := c.Err(); err != io.EOF {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

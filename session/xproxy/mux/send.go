@@ -2,6 +2,9 @@ package mux
 
 import (
 	"encoding/binary"
+	"errors"
+	"io"
+	"syscall"
 	"time"
 )
 
@@ -29,9 +32,17 @@ func (c *Conn) send(e *encoder) error {
 		}
 		c.noteSent(len(batch))
 		if _, err := c.rw.Write(batch); err != nil {
-			return err
+			return closedBy(err)
 		}
 	}
+}
+
+// closedBy returns io.EOF for an error of writing to a peer that has closed the connection.
+func closedBy(err error) error {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe) {
+		return io.EOF
+	}
+	return err
 }
 
 // fenceRoom is what a batch has room for ahead of its frames, in bytes.
