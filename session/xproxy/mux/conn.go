@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,12 +33,13 @@ type Config struct {
 	Accept bool // it accepts streams; the other side opens them
 
 	// Notice takes a notice of the peer's: what the peer had written before is there to be
-	// read by then, and nothing that it wrote later. May be nil where the peer sends none.
-	Notice func(payload []byte)
+	// read by then, and nothing that it wrote later. It has come in the batch of this number, which count up
+	// from 1. May be nil where the peer sends none.
+	Notice func(payload []byte, batch uint64)
 
-	// Fence is called before a batch of what was written goes out, and returns a notice
+	// Fence is called before a batch of what was written goes out, with so many bytes of streams, and returns a notice
 	// that is to be ahead of it; empty for none. May be nil.
-	Fence func() []byte
+	Fence func(data int) []byte
 }
 
 // Conn is one side of a connection. One side opens streams, the other accepts them.
@@ -47,6 +49,7 @@ type Conn struct {
 	wake   chan struct{} // there may be something to send
 	done   chan struct{} // closed with err
 	tasks  sync.WaitGroup
+	heard  atomic.Uint64 // the last batch with something for a stream
 
 	mu       sync.Mutex
 	err      error // why the connection has ended
@@ -61,7 +64,8 @@ type Conn struct {
 	putOff   time.Duration // how long WriteLater may wait for others
 	later    bool          // something does
 	spare    int           // by which windows may still grow, in bytes
-	received uint64        // bytes of batches
+	batches  uint64        // that have come
+	received uint64        // bytes of them
 	told     uint64        // of those, what the peer knows of
 	pace     pace
 }
@@ -160,6 +164,10 @@ func (c *Conn) Wake() {
 	c.wakeWriter()
 }
 
+// Heard returns the number of the last batch that had something for a stream, be it its end. It has that number before
+// anything of it can be read.
+func (c *Conn) Heard() uint64 { return c.heard.Load() }
+
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
@@ -233,6 +241,7 @@ func (c *Conn) receive(d *decoder) error {
 func (c *Conn) take(frames []byte, size int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.batches++
 	c.received += uint64(size)
 	if c.received-c.told >= ackEvery {
 		c.wakeWriter()
@@ -266,6 +275,9 @@ func (c *Conn) takeFrame(f frame) error {
 	if f.stream > c.last {
 		return fmt.Errorf("there is no stream %d", f.stream)
 	}
+	if f.kind != frameCredit {
+		c.heard.Store(c.batches)
+	}
 	s := c.streams[f.stream]
 	if s == nil {
 		return nil // it has ended here, or was refused
@@ -291,9 +303,10 @@ func (c *Conn) takeNotice(payload []byte) error {
 	if c.config.Notice == nil {
 		return errors.New("a notice, of which there are none")
 	}
+	batch := c.batches
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	c.config.Notice(payload)
+	c.config.Notice(payload, batch)
 	return nil
 }
 

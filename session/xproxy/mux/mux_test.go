@@ -25,7 +25,7 @@ func pair(t testing.TB) (opener, acceptor *Conn) {
 
 func connect(t testing.TB, rw io.ReadWriteCloser, accept bool) *Conn {
 	t.Helper()
-	c, err := New(rw, Config{Accept: accept, Notice: func([]byte) {}})
+	c, err := New(rw, Config{Accept: accept, Notice: func([]byte, uint64) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +396,7 @@ func FuzzPeer(f *testing.F) {
 			a.Write(data)
 			a.Close()
 		}()
-		c, err := New(b, Config{Accept: true, Notice: func([]byte) {}})
+		c, err := New(b, Config{Accept: true, Notice: func([]byte, uint64) {}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -435,13 +435,16 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// Notices come in order with what is written, and fences' ahead of it.
+// Notices come in order with what is written, and fences' ahead of it; by their batches it can be told what has come since.
 func TestNotices(t *testing.T) {
 	a, b := net.Pipe()
 	var heard []string
 	var fences int
 	done := make(chan struct{})
-	opener, err := New(a, Config{Fence: func() []byte {
+	opener, err := New(a, Config{Fence: func(data int) []byte {
+		if data == 0 {
+			t.Error("a fence for nothing that was written")
+		}
 		if fences++; fences == 3 {
 			return []byte("fence")
 		}
@@ -453,7 +456,7 @@ func TestNotices(t *testing.T) {
 	defer opener.Close()
 	var acceptor *Conn
 	ready := make(chan struct{})
-	acceptor, err = New(b, Config{Accept: true, Notice: func(p []byte) {
+	acceptor, err = New(b, Config{Accept: true, Notice: func(p []byte, batch uint64) {
 		<-ready
 		acceptor.mu.Lock() // it is free
 		n := 0
@@ -462,6 +465,9 @@ func TestNotices(t *testing.T) {
 		}
 		acceptor.mu.Unlock()
 		heard = append(heard, fmt.Sprintf("%s after %d", p, n))
+		if last := acceptor.Heard(); last >= batch {
+			t.Errorf("%s came in batch %d, and data in %d before", p, batch, last)
+		}
 		if string(p) == "last" {
 			close(done)
 		}

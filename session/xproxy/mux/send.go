@@ -12,9 +12,9 @@ import (
 func (c *Conn) send(e *encoder) error {
 	buf := make([]byte, 0, maxBatch)
 	for {
-		frames, fenced := c.collect(buf)
+		frames, data, fenced := c.collect(buf)
 		if fenced && c.config.Fence != nil {
-			if notice := c.config.Fence(); len(notice) > 0 {
+			if notice := c.config.Fence(data); len(notice) > 0 {
 				frames = append(appendFrame(nil, frameNotice, 0, notice), frames...)
 			}
 		}
@@ -60,12 +60,13 @@ func (c *Conn) noteSent(n int) {
 	c.pace.noteSent(n, time.Now())
 }
 
-// collect appends the frames of the next batch. fenced says that the fence comes before it.
-func (c *Conn) collect(b []byte) (frames []byte, fenced bool) {
+// collect appends the frames of the next batch, of which so many bytes are for data. fenced says that the fence comes
+// before it.
+func (c *Conn) collect(b []byte) (frames []byte, data int, fenced bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return b, false
+		return b, 0, false
 	}
 	if c.received-c.told >= ackEvery {
 		c.told = c.received
@@ -77,7 +78,7 @@ func (c *Conn) collect(b []byte) (frames []byte, fenced bool) {
 	}
 	if len(c.notices) > 0 {
 		c.wakeWriter()
-		return b, false // all that was written comes after them
+		return b, 0, false // all that was written comes after them
 	}
 	for ; len(c.refused) > 0 && len(b) < half; c.refused = c.refused[1:] {
 		b = appendFrame(b, frameReset, c.refused[0], nil)
@@ -90,12 +91,13 @@ func (c *Conn) collect(b []byte) (frames []byte, fenced bool) {
 		}
 		b = s.appendControl(b)
 	}
+	control := len(b)
 	if c.pace.mayGo() {
 		b = c.appendData(b)
 	}
 	fenced = c.news || len(b) > before
 	c.news = false
-	return b, fenced
+	return b, len(b) - control, fenced
 }
 
 // appendControl appends what is to be said about a stream, besides its data. A close comes
