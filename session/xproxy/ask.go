@@ -32,6 +32,7 @@ func (f *far) ask(ctx context.Context, c *constants, s *speaker, things things) 
 	case <-ctx.Done():
 		return nil
 	}
+	f.watched.coming() // replies are told before the first program comes
 	if err := s.say(append(c.server.greet(), c.server.asks(c, things)...)); err != nil {
 		return err
 	}
@@ -54,6 +55,9 @@ func (f *far) ask(ctx context.Context, c *constants, s *speaker, things things) 
 
 // arrive notes that a program comes.
 func (f *far) arrive() {
+	if f.constants != nil {
+		f.watched.coming()
+	}
 	select {
 	case f.arrivals <- struct{}{}:
 	default: // the asker is going to ask
@@ -132,7 +136,6 @@ func (t things) append(said []byte, s *server) []byte {
 	for root := range s.roots {
 		said = appendUnits(said, s.randr, 42, root, 1) // GetMonitors
 		said = appendUnits(said, s.randr, 31, root)    // GetOutputPrimary
-		said = appendUnits(said, s.randr, randrGetScreenResourcesCurrent, root)
 	}
 	for _, output := range t.outputs {
 		said = appendUnits(said, s.randr, 9, output, t.configured) // GetOutputInfo
@@ -155,7 +158,7 @@ func (s *server) lookAround(out io.Writer, in io.Reader) (t things, err error) {
 		}
 	}
 	if s.xi != 0 {
-		requests = appendUnits(requests, s.xi, 48, 0) // XIQueryDevice: all
+		requests = appendUnits(requests, s.xi, xiQueryDevice, allDevices)
 	}
 	if _, err := out.Write(requests); err != nil {
 		return t, err
@@ -193,22 +196,33 @@ func (t *things) readResources(reply []byte) {
 	t.crtcs, t.outputs = append(t.crtcs, crtcs...), append(t.outputs, outputs...)
 }
 
-// readDevices reads the reply to an XIQueryDevice (XI2proto, section 6): a device has a name and classes, each of
-// which says how long it is.
+// readDevices notes which devices the reply to an XIQueryDevice has.
 func (t *things) readDevices(reply []byte) {
-	rest := reply[x11.AnswerHead:]
-	for range min(int(scoutOrder.Uint16(reply[8:])), maxThings) {
-		if len(rest) < 12 {
-			return
+	readDevices(reply, func(device uint16) {
+		if len(t.devices) < maxThings {
+			t.devices = append(t.devices, uint32(device))
 		}
-		t.devices = append(t.devices, uint32(scoutOrder.Uint16(rest)))
+	}, func(uint16) {})
+}
+
+// readDevices reads the reply to an XIQueryDevice (XI2proto, section 6): a device has a name and classes, each of
+// which says what it is and how long. It reports whether all are there.
+func readDevices(reply []byte, device, class func(uint16)) bool {
+	rest := reply[x11.AnswerHead:]
+	for range int(scoutOrder.Uint16(reply[8:])) {
+		if len(rest) < 12 {
+			return false
+		}
+		device(scoutOrder.Uint16(rest))
 		classes := int(scoutOrder.Uint16(rest[6:]))
 		rest = rest[min(len(rest), 12+x11.Pad(int(scoutOrder.Uint16(rest[8:])))):]
 		for range classes {
 			if len(rest) < 4 {
-				return
+				return false
 			}
+			class(scoutOrder.Uint16(rest))
 			rest = rest[min(len(rest), max(4, 4*int(scoutOrder.Uint16(rest[2:])))):]
 		}
 	}
+	return true
 }

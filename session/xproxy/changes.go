@@ -59,7 +59,7 @@ var uses = map[string]use{
 	"RANDR": {
 		asks: screens, current: []byte{6, 9, randrListOutputProperties, 11, randrGetOutputProperty, 20, 31, 42},
 		fleeting: map[byte]kind{randrGetScreenResourcesCurrent: modes}, harmless: []byte{0, 4}, changes: []kind{screens},
-		padding: map[byte]span{4: {10, 12}, randrGetOutputProperty: {26, 28}, 42: {9, 12}}, windows: []byte{6, randrGetScreenResourcesCurrent, 31, 42},
+		padding: map[byte]span{4: {10, 12}, randrGetOutputProperty: {26, 28}, 42: {9, 12}}, windows: []byte{6, 31, 42},
 	},
 
 	// QueryPictFormats: the order of subpixels changes with a screen's rotation.
@@ -68,19 +68,21 @@ var uses = map[string]use{
 	// GetState, GetScreenCount, GetScreenSize, IsActive, QueryScreens.
 	"XINERAMA": {asks: screens, current: []byte{1, 2, 3, 4, 5}, windows: []byte{1, 2, 3}},
 
-	// XIListProperties, XIGetProperty; not XIQueryDevice, which has where the pointer is. Versions, other queries,
+	// XIListProperties, XIGetProperty; XIQueryDevice, which has where the pointer is. Versions, other queries,
 	// and what asks for events.
 	"XInputExtension": {
 		asks: devices, current: []byte{xiListProperties, xiGetProperty},
-		harmless: []byte{1, 2, 40, 46, 47, 48, 50, 60}, changes: []kind{devices, keys},
+		fleeting: map[byte]kind{xiQueryDevice: deviceLists},
+		harmless: []byte{1, 2, 40, 46, 47, 50, 60}, changes: []kind{devices, keys},
 		padding: map[byte]span{46: {10, 12}, xiListProperties: {6, 8}, xiGetProperty: {7, 8}},
 	},
 
-	// GetControls, GetMap, GetCompatMap, GetIndicatorMap, GetNames, GetDeviceInfo. UseExtension, SelectEvents, Bell,
+	// GetControls, GetMap, GetCompatMap, GetIndicatorMap, GetNames, GetDeviceInfo; GetState. UseExtension, SelectEvents, Bell,
 	// PerClientFlags, other queries.
 	xkeyboard: {
 		asks: keys, current: []byte{6, 8, 10, 13, 17, xkbGetDeviceInfo},
-		harmless: []byte{0, 1, 3, 4, 12, 15, 19, 21, 22}, changes: []kind{keys},
+		fleeting: map[byte]kind{xkbGetState: states},
+		harmless: []byte{0, 1, 3, 12, 15, 19, 21, 22}, changes: []kind{keys},
 		padding: map[byte]span{6: {6, 8}, 8: {26, 28}, 13: {6, 8}, 17: {6, 8}},
 	},
 
@@ -131,21 +133,22 @@ func (c *constants) topic(o x11.Order, r x11.Request, whole []byte) (topic, bool
 		return topic{kind: screens}, c.server.roots[o.Uint32(whole[4:])]
 	case r.Major == getSelectionOwner && len(whole) == 8:
 		return topic{kind: selections, b: o.Uint32(whole[4:])}, true
+	case coreFleeting[r.Major] != 0:
+		return c.fleetingTopic(coreFleeting[r.Major], o, whole)
 	case r.Major < x11.FirstExtension:
 		return topic{kind: keys}, r.Major == getKeyboardMapping || r.Major == getModifierMapping
 	}
 	u := c.server.uses[r.Major]
+	if fleeting, ok := u.fleeting[r.Minor]; ok {
+		return c.fleetingTopic(fleeting, o, whole)
+	}
 	if slices.Contains(u.windows, r.Minor) && (len(whole) < 8 || !c.server.roots[o.Uint32(whole[4:])]) {
 		return topic{}, false
-	}
-	about := u.asks
-	if fleeting, ok := u.fleeting[r.Minor]; ok {
-		about = fleeting
 	}
 	if r.Major == c.server.xkb && !c.asksForKeys(o, r, whole) {
 		return topic{}, false
 	}
-	return topic{kind: about}, !c.server.deletes(r, whole)
+	return topic{kind: u.asks}, !c.server.deletes(r, whole)
 }
 
 // asksForKeys reports whether a whole request of XKEYBOARD is about the core keyboard; of GetDeviceInfo, whether it wants

@@ -166,7 +166,10 @@ func newServer(majors map[string]byte) *server {
 	for _, major := range []byte{changeWindowAttributes, createGC, freeGC, grabServer, ungrabServer} {
 		s.others[major] = silent
 	}
-	for _, major := range []byte{getWindowAttributes, getGeometry, getProperty, listProperties, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
+	for _, major := range []byte{getGeometry, getProperty, listProperties, getSelectionOwner, getKeyboardMapping, getModifierMapping} {
+		s.others[major] = current
+	}
+	for major := range coreFleeting {
 		s.others[major] = current
 	}
 	s.families = families(s.xi, s.randr)
@@ -253,7 +256,7 @@ func hearsMore(o x11.Order, whole []byte) bool {
 // selectsDevices reports whether a whole XISelectEvents asks for DeviceChanged, HierarchyChanged or PropertyEvent of all
 // devices (XI2proto, section 6): one mask of four bytes, for one of the two numbers that always are.
 func selectsDevices(o x11.Order, whole []byte) bool {
-	const allMasterDevices, shared = 1, 1<<1 | 1<<11 | 1<<12
+	const shared = 1<<1 | 1<<11 | 1<<12
 	return len(whole) == 20 && o.Uint16(whole[8:]) == 1 && o.Uint16(whole[12:]) <= allMasterDevices &&
 		o.Uint16(whole[14:]) == 1 && o.Uint32(whole[16:])&^shared == 0
 }

@@ -52,7 +52,8 @@ func Far(ctx context.Context, rw io.ReadWriteCloser, config FarConfig) error {
 	defer config.Listener.Close()
 	f := &far{config: config, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{}), arrivals: make(chan struct{}, 1)}
 	f.watched = newWatched(func(notice []byte) error { return f.conn.Notice(notice) })
-	conn, err := mux.New(rw, mux.Config{Notice: func(p []byte, _ uint64) { f.watched.take(p) }})
+	f.watched.last = func() uint64 { return f.conn.Heard() }
+	conn, err := mux.New(rw, mux.Config{Notice: f.watched.take})
 	if err != nil {
 		rw.Close()
 		return err

@@ -148,9 +148,9 @@ func FuzzNotice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, notice []byte) {
 		w := newWatched(unheard)
 		about := topic{kind: screens}
-		w.take(word{opWatching, about}.append(word{opOn, topic{}}.append(nil)))
+		w.take(word{opWatching, about}.append(word{opOn, topic{}}.append(nil)), 1)
 		w.put("key", w.now(about), []byte("reply"))
-		w.take(notice)
+		w.take(notice, 1)
 		for _, said := range words(notice) {
 			if said.op == opChanged && (said.topic == about || said.topic == topic{}) && w.get("key", about) != nil {
 				t.Error("a reply outlives a change")
@@ -160,10 +160,10 @@ func FuzzNotice(f *testing.F) {
 			t.Errorf("%d topics, %d told", len(w.topics), len(w.told))
 		}
 		near := newWatch()
-		near.ask, near.wake = func() error { return nil }, func() {}
+		near.ask, near.wake = func([]byte) error { return nil }, func() {}
 		near.take(notice)
-		near.answered()
+		near.answered(nil)
 		near.close() // else a fence waits
-		near.fence()
+		near.fence(0)
 	})
 }

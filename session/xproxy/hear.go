@@ -30,6 +30,8 @@ type hearing struct {
 	events map[byte]func([]byte) topic // by code
 	xi     byte                        // major opcode, as in GenericEvent
 	tells  []topic
+
+	inquiries []inquiry // that programs ask at their start
 }
 
 // run connects to the X server and hears, until ctx is done or the X server goes.
@@ -57,8 +59,9 @@ func (w *watch) run(ctx context.Context, config NearConfig, wake func()) error {
 		w.mu.Lock()
 		switch x11.Kind(message) {
 		case x11.Reply:
-			w.answered()
-		case x11.Error: // of what was asked for at the beginning, and is over
+			w.answered(message)
+		case x11.Error: // what was asked for at the beginning is over
+			w.answered(nil)
 		default:
 			h.hear(message, w.note)
 		}
@@ -77,11 +80,13 @@ func (w *watch) begin(h *hearing, wake func()) {
 		w.said = word{opWatching, t}.append(w.said)
 	}
 	w.wake = wake
-	w.ask = func() error {
-		_, err := h.out.Write(x11.AppendRequest(nil, scoutOrder, getInputFocus, 0))
+	w.ask = func(requests []byte) error {
+		_, err := h.out.Write(requests)
 		return err
 	}
-	w.question()
+	w.inquiries.all = append(h.inquiries, inputFocus())
+	w.inquiries.partly = true
+	w.question(false)
 }
 
 // hear tells what an event is about.
@@ -163,6 +168,8 @@ func (h *hearing) watchRoots() error {
 	for root := range h.roots {
 		requests = append(requests, appendUnits(nil, changeWindowAttributes, 0, root, eventMaskOnly, propertyChange|structureNotify)...)
 		h.tells = append(h.tells, topic{kind: properties, a: root})
+		h.appendInquiry(topic{kind: pointers, a: root}, appendUnits(nil, queryPointer, 0, root))
+		h.appendInquiry(topic{kind: attributes, a: root}, appendUnits(nil, getWindowAttributes, 0, root))
 	}
 	return h.do(requests)
 }
@@ -179,6 +186,7 @@ func (h *hearing) watchScreens() error {
 	var requests []byte
 	for root := range h.roots {
 		requests = append(requests, appendUnits(nil, e.Major, 4, root, all)...)
+		h.appendInquiry(topic{kind: modes, a: root}, appendUnits(nil, e.Major, randrGetScreenResourcesCurrent, root))
 	}
 	screen := func([]byte) topic { return topic{kind: screens} }
 	h.events[e.FirstEvent], h.events[e.FirstEvent+1] = screen, screen
@@ -194,10 +202,12 @@ func (h *hearing) watchKeys() error {
 	if _, err := h.ask(appendUnits(nil, e.Major, 0, 1)); err != nil {
 		return err
 	}
-	state, err := h.ask(appendUnits(nil, e.Major, 4, coreKeyboard)) // GetState
+	getState := appendUnits(nil, e.Major, xkbGetState, coreKeyboard)
+	state, err := h.ask(getState)
 	if err != nil {
 		return err
 	}
+	h.appendInquiry(topic{kind: states}, getState)
 	// All but StateNotify, IndicatorStateNotify, BellNotify, ActionMessage and AccessXNotify.
 	const events, allMaps = 0x8eb, 0xff
 	h.events[e.FirstEvent] = func([]byte) topic { return topic{kind: keys} }
@@ -210,7 +220,7 @@ func (h *hearing) watchDevices() error {
 	if !ok || err != nil {
 		return err
 	}
-	if _, err := h.ask(appendUnits(nil, e.Major, 47, 2|2<<16)); err != nil {
+	if _, err := h.ask(appendUnits(nil, e.Major, 47, 2|4<<16)); err != nil { // see fitsVersion
 		return err
 	}
 	// XISelectEvents for all devices: DeviceChanged, HierarchyChanged, PropertyEvent.
@@ -218,6 +228,9 @@ func (h *hearing) watchDevices() error {
 	var requests []byte
 	for root := range h.roots {
 		requests = append(requests, appendUnits(nil, e.Major, 46, root, one, 0|one<<16, mask)...)
+	}
+	for _, device := range []uint32{allMasterDevices, allDevices} { // the longer reply comes later
+		h.appendInquiry(topic{kind: deviceLists, a: device}, appendUnits(nil, e.Major, xiQueryDevice, device))
 	}
 	h.xi = e.Major
 	h.tells = append(h.tells, topic{kind: devices})
@@ -256,8 +269,7 @@ func (h *hearing) countMasters() error {
 	if h.xi == 0 {
 		return nil
 	}
-	const allMasters = 1 // XIQueryDevice
-	reply, err := h.ask(appendUnits(nil, h.xi, 48, allMasters))
+	reply, err := h.ask(appendUnits(nil, h.xi, xiQueryDevice, allMasterDevices))
 	if err == nil && scoutOrder.Uint16(reply[8:]) > 2 { // a pointer and a keyboard
 		err = errMasters
 	}

@@ -59,6 +59,7 @@ type ledger struct {
 	grabbing bool             // the program may have the server to itself
 	owns     bool             // it may have a selection
 	leaving  bool             // it says no more
+	view     view
 
 	answered int // requests
 }
@@ -66,7 +67,7 @@ type ledger struct {
 func newLedger(o x11.Order, c *constants) ledger {
 	return ledger{
 		order: o, constants: c, own: newBelongings(c.touched),
-		said: make(map[[2]byte]bool), greetings: make(map[byte]string), changes: make(map[topic]uint64),
+		said: make(map[[2]byte]bool), greetings: make(map[byte]string), changes: make(map[topic]uint64), view: newView(),
 	}
 }
 
@@ -85,7 +86,7 @@ const (
 	drop                  // it is answered here, and NoOperation passes
 )
 
-// request notes a program's next request, of which those that are more than plain are whole, if
+// request notes a program's next request, of which those that are more than plain, and CreateWindow, are whole, if
 // they are short; of the others there are the first bytes after the head. It returns the reply where
 // there is one to be given here.
 func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
@@ -102,6 +103,7 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	defer l.note(r, c)
 	defer l.own.note(l.order, r, body, l.sequence, l.constants.server.roots)
 	l.noteChanges(r, body, whole)
+	l.follow(r, body, whole)
 	e := expected{sequence: l.sequence, major: r.Major, silent: c == silent, fails: fails}
 	if whole != nil {
 		e.key = l.constants.server.key(l.order, r, whole)
@@ -113,6 +115,11 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 		return pass, nil
 	case c == current:
 		l.ask(&e, r, whole)
+	}
+	if quiet && e.asked.topic.fleeting() {
+		if reply := l.glance(e.asked.topic); reply != nil {
+			return l.give(c, "", reply)
+		}
 	}
 	if e.key != "" && quiet && l.fits(r, c) {
 		if reply := l.known(e, c); reply != nil {
@@ -179,8 +186,12 @@ func (l *ledger) greeted(r x11.Request, c class, key string, first bool) string 
 // ask prepares for a reply about what is watched, if the request is about that.
 func (l *ledger) ask(e *expected, r x11.Request, whole []byte) {
 	topic, ok := l.constants.topic(l.order, r, whole)
-	if !ok {
+	switch {
+	case !ok:
 		e.key = ""
+		return
+	case topic.fleeting():
+		e.key, e.asked.topic = "", topic // it is not kept
 		return
 	}
 	e.asked = l.constants.watched.now(topic)

@@ -33,7 +33,7 @@ func Near(ctx context.Context, rw io.ReadWriteCloser, config NearConfig) error {
 	defer tasks.Wait()
 	defer cancel()
 	w := newWatch()
-	conn, err := mux.New(rw, mux.Config{Accept: true, Notice: func(p []byte, _ uint64) { w.take(p) }, Fence: func(int) []byte { return w.fence() }})
+	conn, err := mux.New(rw, mux.Config{Accept: true, Notice: func(p []byte, _ uint64) { w.take(p) }, Fence: w.fence})
 	if err != nil {
 		rw.Close()
 		return err

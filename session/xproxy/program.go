@@ -184,7 +184,7 @@ func (r *requests) enables(request x11.Request) bool {
 
 // wants reports whether the whole of a request has to be seen.
 func (p *program) wants(r x11.Request) bool {
-	return p.ledger.constants.server.class(r) >= silent && r.Head == 4 && r.Size <= maxKey
+	return (p.ledger.constants.server.class(r) >= silent || r.Major == createWindow) && r.Head == 4 && r.Size <= maxKey
 }
 
 // request notes a request, and answers it if that can be.
@@ -326,9 +326,6 @@ func (a *answers) begin(data []byte) (head int, err error) {
 	}
 	if dropped {
 		return x11.AnswerHead, nil
-	}
-	if !p.gone {
-		p.ledger.constants.watched.heard.Add(1)
 	}
 	a.body = x11.AnswerSize(p.order, data) - x11.AnswerHead
 	a.keep = keep

@@ -100,6 +100,9 @@ func prepare(t *testing.T, path string, cookie []byte) (majors map[string]byte) 
 		c.send(c.request(x11.QueryExtension, 0, len(name), 0, name))
 		majors[name] = x11.ParseExtensionReply(c.until(len(testAtoms) + 1 + len(majors))[0]).Major
 	}
+	// Where no window will be: programs ask for the pointer while others make some.
+	c.send(append(c.request(41, 0, uint32(0), c.root(), 0, 0, 0, 0, 1000, 10), c.request(getInputFocus, 0)...))
+	c.until(len(testAtoms) + len(majors) + 2)
 	return majors
 }
 
@@ -150,6 +153,9 @@ func compare(t *testing.T, i int, majors map[string]byte, alone, behind *xclient
 // what was there.
 var used = map[byte]int{12: 18, 17: 12, 18: 13, 19: 13, 22: 27, 28: 17, 29: 16}
 
+// sizeOfAttributes is that of the reply to GetWindowAttributes, in bytes.
+const sizeOfAttributes = 44
+
 // blot blots out what a server may say as it likes: that, times, and which window of another
 // program is below.
 func blot(m []byte) {
@@ -163,6 +169,10 @@ func blot(m []byte) {
 		clear(m[12:16])
 	case 29: // SelectionClear
 		clear(m[4:8])
+	case x11.Reply:
+		if len(m) == sizeOfAttributes {
+			clear(m[32:36]) // what others want to hear of
+		}
 	case x11.Error:
 		clear(m[11:])
 		if !slices.Contains([]byte{2, 3, 4, 5, 6, 7, 12, 13, 14}, x11.ErrorCode(m)) {
@@ -312,10 +322,27 @@ func (k *talker) watched() []byte {
 	return c.request(getModifierMapping, byte(r.IntN(9)))
 }
 
+// fleeting returns a request about what nobody tells of.
+func (k *talker) fleeting() []byte {
+	c, r := k.c, k.r
+	window := pick(r, []uint32{c.root(), c.root(), c.root(), k.window()})
+	switch r.IntN(6) {
+	case 0:
+		return c.request(k.extension("XInputExtension"), xiQueryDevice, pick(r, []int{0, 1, 1, 3, 99}), r.IntN(9))
+	case 1:
+		return c.request(queryPointer, byte(r.IntN(9)), window)
+	case 2:
+		return c.request(k.extension(xkeyboard), xkbGetState, pick(r, []int{coreKeyboard, 3, 99}), r.IntN(9))
+	case 3:
+		return c.request(getInputFocus, byte(r.IntN(9)))
+	}
+	return c.request(getWindowAttributes, byte(r.IntN(9)), window)
+}
+
 // next returns any request.
 func (k *talker) next() (name string, request []byte) {
 	c, r := k.c, k.r
-	switch r.IntN(42) {
+	switch r.IntN(46) {
 	default:
 		return "asks", k.asks()
 	case 0, 1, 2:
@@ -425,6 +452,8 @@ func (k *talker) next() (name string, request []byte) {
 		return "FreeGC", c.request(freeGC, 0, gc)
 	case 26:
 		return "what is watched", k.watched()
+	case 42, 43, 44, 45:
+		return "what is fleeting", k.fleeting()
 	case 24:
 		return "unknown", c.request(byte(120+r.IntN(7)), 0, uint32(5))
 	case 25:

@@ -83,6 +83,7 @@ type speaker struct {
 func newSpeaker(rw io.ReadWriter, cookie []byte, c *constants) *speaker {
 	p := newProgram(scoutOrder, c)
 	p.gone = true // nobody reads what it hears
+	p.ledger.view.ours = true
 	return &speaker{
 		rw: rw, setup: scoutSetup(cookie), program: p, requests: requests{program: p}, answers: newAnswers(p), buf: make([]byte, bufferSize),
 	}

@@ -17,16 +17,18 @@ const fenceTime = 100 * time.Millisecond
 type watch struct {
 	mu      sync.Mutex
 	change  sync.Cond
-	ask     func() error // asks GetInputFocus; nil before the connection is there and after its end
-	asked   uint64       // how often
-	heard   uint64       // replies to that
-	on      bool         // the far half is told of all changes in time
-	grabbed bool         // a program may have the server to itself
-	number  uint32       // of the last opUngrab
+	ask     func([]byte) error // asks; nil before the connection is there and after its end
+	asked   uint64             // how many requests
+	heard   uint64             // replies and errors
+	on      bool               // the far half is told of all changes in time
+	grabbed bool               // a program may have the server to itself
+	number  uint32             // of the last opUngrab
 	changed map[topic]bool
 	said    []byte // what comes after changes
 	wake    func() // has fence called
 	closed  bool
+
+	inquiries inquiries
 }
 
 func newWatch() *watch {
@@ -61,12 +63,13 @@ func (w *watch) note(t topic) {
 	}
 }
 
-// fence returns what has to be told to the far half before what programs are to hear.
-func (w *watch) fence() []byte {
+// fence returns what has to be told to the far half before what programs are to hear, of which there are so many bytes.
+func (w *watch) fence(data int) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	all := w.on && w.inquiries.due(data, time.Now())
 	if w.on {
-		w.settle()
+		w.settle(all)
 	}
 	notice := make([]byte, 0, mux.MaxNotice)
 	for t := range w.changed {
@@ -76,13 +79,24 @@ func (w *watch) fence() []byte {
 	n := min(len(w.said), (mux.MaxNotice-len(notice))/wordSize*wordSize)
 	notice = append(notice, w.said[:n]...)
 	w.said = w.said[n:]
+	if all && w.on {
+		notice = w.inquiries.tell(notice)
+		w.goOn()
+	}
 	return notice
 }
 
-// settle waits until all changes so far have come. If they do not, it turns off telling them
-// in time.
-func (w *watch) settle() {
-	mine := w.question()
+// goOn has the fence called if there is more to tell of what programs ask at their start.
+func (w *watch) goOn() {
+	if w.on && w.inquiries.partly && w.inquiries.rounds < maxRounds {
+		w.wake()
+	}
+}
+
+// settle waits until all changes so far have come, and, if it asks all questions, what they are answered. If they do
+// not, it turns off telling them in time.
+func (w *watch) settle(all bool) {
+	mine := w.question(all)
 	late := false
 	timer := time.AfterFunc(fenceTime, func() {
 		w.mu.Lock()
@@ -99,13 +113,18 @@ func (w *watch) settle() {
 	}
 }
 
-// question asks, and returns which of its kind that is.
-func (w *watch) question() uint64 {
-	if w.ask != nil && w.ask() != nil {
+// question asks GetInputFocus, or all questions, of which that is the last. It returns how many replies have come when
+// its own has.
+func (w *watch) question(all bool) uint64 {
+	requests, n := inputFocus().request, 1
+	if all {
+		requests, n = w.inquiries.ask(w.asked, time.Now())
+	}
+	if w.ask != nil && w.ask(requests) != nil {
 		w.ask = nil
 		w.off()
 	}
-	w.asked++
+	w.asked += uint64(n)
 	return w.asked
 }
 
@@ -116,9 +135,10 @@ func (w *watch) off() {
 	}
 }
 
-// answered notes a reply. When all have come, what there was to wait for is over.
-func (w *watch) answered() {
+// answered notes a reply; nil for an error. When all have come, what there was to wait for is over.
+func (w *watch) answered(reply []byte) {
 	w.heard++
+	w.inquiries.take(w.heard, reply)
 	if w.heard == w.asked && !w.on && !w.grabbed && w.ask != nil {
 		w.on = true
 		w.said = word{op: opOn, topic: topic{a: w.number}}.append(w.said)
@@ -136,10 +156,13 @@ func (w *watch) take(notice []byte) {
 		case opGrab:
 			w.grabbed, w.on = true, false
 			w.change.Broadcast()
+		case opComing:
+			w.inquiries.until = time.Now().Add(startTime)
+			w.goOn()
 		case opUngrab:
 			w.grabbed, w.number = false, said.topic.a
 			if w.ask != nil {
-				w.question() // the reply comes once it is over
+				w.question(false) // the reply comes once it is over
 			}
 		}
 	}

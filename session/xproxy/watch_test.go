@@ -293,7 +293,7 @@ func TestWatched(t *testing.T) {
 	learn := func() { w.put(key, w.now(about), reply) }
 	hear := func(all ...word) {
 		for _, one := range all {
-			w.take(one.append(nil))
+			w.take(one.append(nil), 1)
 		}
 	}
 	on := func(n uint32) word { return word{opOn, topic{a: n}} }
@@ -345,35 +345,35 @@ func TestWatched(t *testing.T) {
 // A fence that hears nothing in time says so, and says later when it does.
 func TestSilentServer(t *testing.T) {
 	w := newWatch()
-	if got := w.fence(); len(got) > 0 {
+	if got := w.fence(0); len(got) > 0 {
 		t.Errorf("before the connection: %q", got)
 	}
 	asked, woken := 0, 0
-	w.ask = func() error { asked++; return nil }
+	w.ask = func([]byte) error { asked++; return nil }
 	w.wake = func() { woken++ }
 	said := func() (ops string) {
-		for _, one := range words(w.fence()) {
+		for _, one := range words(w.fence(0)) {
 			ops += string(one.op)
 		}
 		return ops
 	}
-	w.question()
-	w.answered()
+	w.question(false)
+	w.answered(nil)
 	if got := said(); woken != 1 || got != "+-" { // it waits for the second answer
 		t.Errorf("%q, woken %d times", got, woken)
 	}
 	w.note(topic{kind: screens})
-	w.answered()
+	w.answered(nil)
 	if got := said(); woken != 2 || got != "c+-" {
 		t.Errorf("%q, woken %d times", got, woken)
 	}
 	w.take(word{op: opGrab}.append(nil))
-	w.answered()
+	w.answered(nil)
 	if got := said(); asked != 3 || got != "" {
 		t.Errorf("in a grab: %q, asked %d times", got, asked)
 	}
 	w.take(word{opUngrab, topic{a: 5}}.append(nil))
-	w.answered()
+	w.answered(nil)
 	if got := words(w.said); len(got) != 1 || got[0] != (word{opOn, topic{a: 5}}) {
 		t.Errorf("after the grab: %v", got)
 	}

@@ -2,7 +2,6 @@ package xproxy
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -10,10 +9,6 @@ const (
 	// maxTopics bounds the topics that are kept apart; maxWatched the replies, in bytes.
 	maxTopics  = 4096
 	maxWatched = 2 << 20
-
-	// freshTime is how long a reply about what is fleeting is good: as late may word of other changes be, see
-	// fenceTime.
-	freshTime = fenceTime
 )
 
 // watched holds replies that are right until something changes. It may be used from several
@@ -24,7 +19,7 @@ const (
 // themselves: until the X server is known to have dealt with that, nobody is answered.
 type watched struct {
 	notice func([]byte) error // sends one
-	heard  atomic.Uint64      // messages of the X server's to programs, and changes
+	last   func() uint64      // number of the last batch with something for a program
 	ready  chan struct{}      // closed when the near half has first told of all changes
 
 	mu       sync.Mutex
@@ -38,6 +33,8 @@ type watched struct {
 	topics   map[topic]*state
 	replies  map[string]kept
 	size     int
+	seen     map[topic]*seen // of what is fleeting
+	came     time.Time       // when the near half was told last that a program does
 }
 
 // state is what is known of a topic.
@@ -50,9 +47,7 @@ type state struct {
 type moment struct {
 	topic topic
 	clock uint64
-	heard uint64    // messages to programs before that
-	came  time.Time // when the reply did
-	told  bool      // changes were told already
+	told  bool // changes were told already
 }
 
 type kept struct {
@@ -62,7 +57,8 @@ type kept struct {
 
 func newWatched(notice func([]byte) error) *watched {
 	return &watched{
-		notice: notice, ready: make(chan struct{}), told: make(map[topic]bool), topics: make(map[topic]*state), replies: make(map[string]kept),
+		notice: notice, last: func() uint64 { return 0 }, ready: make(chan struct{}),
+		told: make(map[topic]bool), topics: make(map[topic]*state), replies: make(map[string]kept), seen: make(map[topic]*seen),
 	}
 }
 
@@ -83,7 +79,7 @@ func (w *watched) state(t topic) *state {
 func (w *watched) now(t topic) moment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return moment{topic: t, clock: w.clock, heard: w.heard.Load(), told: w.tells(t)}
+	return moment{topic: t, clock: w.clock, told: w.tells(t)}
 }
 
 // certain reports whether all changes of a topic are told, and none is on the way.
@@ -103,8 +99,6 @@ func (w *watched) tells(t topic) bool {
 		return w.told[t]
 	case properties, lists:
 		return w.told[topic{kind: properties, a: t.a}]
-	case modes:
-		return w.told[topic{kind: screens}]
 	}
 	return w.told[topic{kind: t.kind}]
 }
@@ -118,9 +112,6 @@ func (w *watched) get(key string, t topic) []byte {
 	if !known || !k.moment.told || !w.certain(t) || w.changedSince(t, k.moment) {
 		return nil
 	}
-	if t.fleeting() && (k.moment.heard != w.heard.Load() || time.Since(k.moment.came) > freshTime) {
-		return nil // it may be older than something that was heard
-	}
 	return k.reply
 }
 
@@ -132,7 +123,6 @@ func (w *watched) get(key string, t topic) []byte {
 func (w *watched) put(key string, asked moment, reply []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	asked.came = time.Now()
 	old, known := w.replies[key]
 	if !known || old.outdated(w) || !(kept{moment: asked}).outdated(w) && asked.clock >= old.moment.clock {
 		w.keep(key, kept{asked, reply})
@@ -156,7 +146,7 @@ func (w *watched) entries() (all []entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, k := range w.replies {
-		all = append(all, entry{key, k.reply, k.outdated(w) || k.moment.topic.fleeting()})
+		all = append(all, entry{key, k.reply, k.outdated(w)})
 	}
 	return all
 }
@@ -188,8 +178,8 @@ func (w *watched) changed(t topic) {
 	w.noteChange(t, -1)
 }
 
-// noteChange notes that a topic has changed, or may have, and how many more programs are changing it. There are topics
-// that change with others.
+// noteChange notes that a topic has changed, or may have, and how many more programs are changing it. Lists change with
+// properties.
 func (w *watched) noteChange(t topic, changing int) {
 	w.clock++
 	note := func(t topic) {
@@ -198,11 +188,8 @@ func (w *watched) noteChange(t topic, changing int) {
 		s.changing += changing
 	}
 	note(t)
-	switch t.kind {
-	case properties:
+	if t.kind == properties {
 		note(topic{kind: lists, a: t.a})
-	case screens:
-		note(topic{kind: modes})
 	}
 }
 
@@ -215,6 +202,7 @@ func (w *watched) grab() {
 		return
 	}
 	w.on = false
+	w.forget()
 	w.say(word{op: opGrab})
 }
 
@@ -235,15 +223,14 @@ func (w *watched) say(what word) {
 	}
 }
 
-// take takes a notice of the near half's.
-func (w *watched) take(notice []byte) {
+// take takes a notice of the near half's, which has come in a batch.
+func (w *watched) take(notice []byte, batch uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, said := range words(notice) {
+	for said, piece := range said(notice) {
 		switch said.op {
 		case opChanged:
 			w.noteChange(said.topic, 0)
-			w.heard.Add(1) // a program may be told what it has changed to
 		case opWatching:
 			w.watching(said.topic)
 		case opOn:
@@ -251,6 +238,11 @@ func (w *watched) take(notice []byte) {
 			w.begin.Do(func() { close(w.ready) })
 		case opOff:
 			w.on = false
+			w.forget()
+		case opPiece:
+			w.piece(said.topic, piece)
+		case opIs:
+			w.is(said.topic, batch)
 		}
 	}
 }
