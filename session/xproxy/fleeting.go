@@ -12,7 +12,8 @@ import (
 // starts; see inquiries. It has asked after all that the same batch has for programs was read from the X server. So such a reply
 // is newer than all that programs have heard until more comes for any of them.
 //
-// A program is told it once. Who asks again wants to know what has become of it, and may wait for that.
+// A program is told it once, and nothing older than what the X server has told it itself. Who asks again wants to know what
+// has become of it, and may wait for that.
 
 // A core request that asks for what is fleeting (appendix B).
 const queryPointer = 38
@@ -128,7 +129,8 @@ func (w *watched) coming() {
 // view is what a program has said that bears on what is fleeting.
 type view struct {
 	ours   bool              // it is the far half's own, and waits for the X server itself
-	told   map[topic]uint64  // by which batch
+	told   map[topic]uint64  // the last batch by which it knows
+	waits  map[topic]uint64  // the last request that the X server has to answer
 	masks  map[uint32]uint32 // events that it wants to hear of root windows
 	masked uint64            // the last request for those
 	odd    bool              // they are not certain
@@ -136,7 +138,7 @@ type view struct {
 }
 
 func newView() view {
-	return view{told: make(map[topic]uint64), masks: make(map[uint32]uint32)}
+	return view{told: make(map[topic]uint64), waits: make(map[topic]uint64), masks: make(map[uint32]uint32)}
 }
 
 // follow notes what a request says, of which there is the beginning of what follows the head; whole is the request, if it is to
@@ -197,11 +199,12 @@ func asksForHints(o x11.Order, whole []byte, at int) bool {
 	return len(whole) < at+4 || o.Uint32(whole[at:])&hint != 0
 }
 
-// glance returns the reply to a request about something fleeting; nil where there is none for this program. All that
+// glance returns the reply to a request about something fleeting; nil where there is none for this program. quiet says that all that
 // it has said before has been dealt with, or cannot fail.
-func (l *ledger) glance(t topic) []byte {
+func (l *ledger) glance(t topic, quiet bool) []byte {
 	w := l.constants.watched
-	if l.order != scoutOrder || l.view.ours || !l.unchanged(t) {
+	l.view.waits[t] = l.sequence
+	if !quiet || l.order != scoutOrder || l.view.ours || !l.unchanged(t) {
 		return nil
 	}
 	reply, batch := w.glance(t)
@@ -213,7 +216,18 @@ func (l *ledger) glance(t topic) []byte {
 		return nil
 	}
 	l.view.told[t] = batch
+	delete(l.view.waits, t)
 	return reply
+}
+
+// heardItself notes that the X server has answered requests up to one.
+func (l *ledger) heardItself(sequence uint64) {
+	for t, request := range l.view.waits {
+		if request <= sequence {
+			l.view.told[t] = l.constants.watched.last()
+			delete(l.view.waits, t)
+		}
+	}
 }
 
 // unchanged reports whether nothing that the program has said, and that the X server may not have dealt with, makes a difference
@@ -255,8 +269,12 @@ func (l *ledger) fitsVersion(t topic, reply []byte) bool {
 	case states:
 		return l.introduced(l.constants.server.xkb) == "\x01\x00\x00\x00"
 	case deviceLists:
-		said := l.introduced(l.constants.server.xi)
-		return said == "\x02\x00\x04\x00" || len(said) == 4 && said[:2] == "\x02\x00" && said[2:] < "\x04\x00" && !listsGestures(reply)
+		said := []byte(l.introduced(l.constants.server.xi))
+		if len(said) != 4 || l.order.Uint16(said) != 2 {
+			return false
+		}
+		minor := l.order.Uint16(said[2:])
+		return minor == 4 || minor < 4 && !listsGestures(reply)
 	}
 	return true
 }

@@ -183,15 +183,15 @@ func TestFleetingOwnChanges(t *testing.T) {
 		w.ask(far.request(xi, 47, 2, 4))
 		w.ask(far.request(xkb, 0, 1, 0))
 		mask := uint32(1<<15 | i%2<<16)
+		other := far.request(15, 0, far.root()) // QueryTree: with its reply there is something new to tell
 		for name, test := range map[string]struct{ change, ask []byte }{
 			"WarpPointer":            {far.request(41, 0, uint32(0), far.root(), 0, 0, 0, 0, 300+i, 7), far.request(queryPointer, 0, far.root())},
 			"SetInputFocus":          {far.request(42, 1, far.root()+uint32(i%2)*(1-far.root()), uint32(0)), far.request(getInputFocus, 0)},
 			"LatchLockState":         {far.request(xkb, 5, coreKeyboard, byte(2), byte(i%2*2), byte(0), byte(0), byte(0), byte(0), 0, 0), far.request(xkb, xkbGetState, coreKeyboard, 0)},
 			"ChangeWindowAttributes": {far.request(changeWindowAttributes, 0, far.root(), uint32(eventMaskOnly), mask), far.request(getWindowAttributes, 0, far.root())},
 		} {
-			for range 1 + i%3 { // the last reply comes from here or from there
-				w.ask(test.ask)
-			}
+			w.ask(test.ask)
+			w.ask(other)
 			far.send(test.change)
 			w.asked++
 			for range 3 {
@@ -202,6 +202,7 @@ func TestFleetingOwnChanges(t *testing.T) {
 				if !sameReply(got, want) {
 					t.Fatalf("%d, %s: %x, want %x", i, name, got, want)
 				}
+				w.ask(other)
 			}
 		}
 		far.conn.Close()
@@ -296,68 +297,6 @@ func TestFleeting(t *testing.T) {
 		t.Error("known for ever")
 	}
 }
-
-// Long replies come in several notices, and of one that changes only what has.
-func TestPieces(t *testing.T) {
-	long, short := topic{kind: deviceLists}, topic{kind: states}
-	n := newTelling(inquiry{topic: topic{kind: deviceLists, a: 1}}, inquiry{topic: long}, inquiry{topic: short})
-	reply := replyOf(maxAnswer, 9)
-	for round := 0; n.seen[long] == nil || n.seen[long].size == 0; round++ {
-		if n.see(nil, reply, replyOf(32, 5)); round > 5 || len(n.near.all) != 2 {
-			t.Fatalf("round %d, %d questions", round, len(n.near.all))
-		}
-		if len(n.near.all) == 2 { // the one that was refused is left out
-			n.near.all = append([]inquiry{{topic: topic{kind: deviceLists, a: 1}}}, n.near.all...)
-		}
-	}
-	n.near.all = n.near.all[1:]
-	reply[5000]++
-	n.near.ask(0, time.Now())
-	n.near.take(1, bytes.Clone(reply))
-	n.near.take(2, replyOf(32, 5))
-	notice := n.near.tell(nil)
-	if want := wordSize + pieceSize + 2*wordSize; len(notice) != want {
-		t.Errorf("a byte has changed: %d bytes are told, want %d", len(notice), want)
-	}
-	n.take(notice, n.batch)
-	if got, _ := n.glance(long); got != nil && !bytes.Equal(got, reply) {
-		t.Error("the far half has something else")
-	}
-	n.see(replyOf(maxAnswer+4, 1), replyOf(32, 5))
-	if len(n.near.all) != 1 || n.near.all[0].topic != short {
-		t.Errorf("what is too long is asked again: %+v", n.near.all)
-	}
-}
-
-// The questions are asked for some time, and not ahead of each of many long batches.
-func TestDue(t *testing.T) {
-	now := time.Now()
-	for name, test := range map[string]struct {
-		inquiries inquiries
-		data      int
-		want      bool
-	}{
-		"a short batch":         {inquiries{last: now}, 99, true},
-		"a long one":            {inquiries{last: now}, maxFarBatch, false},
-		"a long one, later":     {inquiries{last: now.Add(-askEvery)}, maxFarBatch, true},
-		"nothing":               {inquiries{}, 0, false},
-		"the rest":              {inquiries{partly: true}, 0, true},
-		"the rest, for ever":    {inquiries{partly: true, rounds: maxRounds}, 0, false},
-		"some are not answered": {inquiries{pending: true}, 99, false},
-		"no start":              {inquiries{until: now.Add(-1)}, 99, false},
-	} {
-		q := test.inquiries
-		q.all = []inquiry{inputFocus()}
-		if q.until.IsZero() {
-			q.until = now.Add(time.Second)
-		}
-		if got := q.due(test.data, now); got != test.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-}
-
-const maxFarBatch = 20 << 10
 
 // Who may want hints of motion has the X server asked where the pointer is.
 func TestHints(t *testing.T) {
@@ -457,6 +396,33 @@ func TestGlance(t *testing.T) {
 			t.Errorf("%s: %d bytes, again", name, got)
 		}
 	}
+}
+
+// Who has asked the X server itself is told nothing older than its reply: it may be waiting for something to change.
+func TestAskedItself(t *testing.T) {
+	s, n := newScript(t), newTelling(inquiry{topic: topic{kind: pointers, a: 7}})
+	s.p.ledger.constants.watched = n.watched
+	question := s.request(queryPointer, 0, uint32(7))
+	is := func(when string, want int) {
+		t.Helper()
+		if got := s.say(question); got != want && time.Since(n.seen[n.near.all[0].topic].came) < freshTime/2 {
+			t.Errorf("%s: %d bytes, want %d", when, got, want)
+		}
+	}
+	n.see(replyOf(32, 1))
+	is("seen", 32)
+	is("told", 0)
+	n.last = 2
+	n.see(replyOf(32, 2)) // with the reply in the same batch
+	if err := s.hear(s.message(x11.Reply, 0, 2)); err != nil {
+		t.Fatal(err)
+	}
+	is("seen as late as the reply", 0)
+	if err := s.hear(s.message(x11.Reply, 0, 3)); err != nil {
+		t.Fatal(err)
+	}
+	n.see(replyOf(32, 3))
+	is("seen later", 32)
 }
 
 // FuzzSeen gives the far half any notices about what is fleeting: what it keeps is bounded, and what it tells is one reply.

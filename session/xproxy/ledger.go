@@ -116,8 +116,8 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	case c == current:
 		l.ask(&e, r, whole)
 	}
-	if quiet && e.asked.topic.fleeting() {
-		if reply := l.glance(e.asked.topic); reply != nil {
+	if e.asked.topic.fleeting() {
+		if reply := l.glance(e.asked.topic, quiet); reply != nil {
 			return l.give(c, "", reply)
 		}
 	}
@@ -332,6 +332,7 @@ func (l *ledger) message(head []byte) (dropped bool, keep *expected, err error) 
 		return false, nil, l.surprise()
 	}
 	l.heard = sequence
+	l.heardItself(sequence)
 	if len(l.changes) > 0 && !l.leaving {
 		l.dealtWith(sequence)
 	}
