@@ -116,15 +116,8 @@ func (l *ledger) request(r x11.Request, whole, body []byte) (verdict, []byte) {
 	case c == current:
 		l.ask(&e, r, whole)
 	}
-	if e.asked.topic.fleeting() {
-		if reply := l.glance(e.asked.topic, quiet); reply != nil {
-			return l.give(c, "", reply)
-		}
-	}
-	if e.key != "" && quiet && l.fits(r, c) {
-		if reply := l.known(e, c); reply != nil {
-			return l.give(c, e.key, reply)
-		}
+	if reply := l.known(e, r, c, quiet); reply != nil {
+		return l.give(c, e.key, reply)
 	}
 	l.heavy, l.single = l.sequence, c != barrier
 	if e.key != "" && !l.lost && len(l.expected) < maxExpected {
@@ -197,12 +190,15 @@ func (l *ledger) ask(e *expected, r x11.Request, whole []byte) {
 	e.asked = l.constants.watched.now(topic)
 }
 
-// known returns what the reply to a request is known to be; nil for nothing.
-func (l *ledger) known(e expected, c class) []byte {
-	switch c {
-	case silent:
+// known returns what the reply to a request is known to be; nil for nothing. quiet says that nothing before it is
+// waited for.
+func (l *ledger) known(e expected, r x11.Request, c class, quiet bool) []byte {
+	switch {
+	case e.asked.topic.fleeting():
+		return l.glance(e.asked.topic, quiet)
+	case e.key == "" || !quiet || !l.fits(r, c) || c == silent:
 		return nil
-	case current:
+	case c == current:
 		return l.constants.current(e.key, e.asked.topic)
 	}
 	reply := l.constants.get(e.key)
