@@ -33,6 +33,7 @@ type inquiries struct {
 	partly  bool      // the far half has not been told all of the last replies
 	rounds  int       // how often they were asked for that alone, one after the other
 	pending bool      // they are not all answered yet
+	fresh   bool      // a timer runs that has them asked again
 }
 
 const (
@@ -44,6 +45,10 @@ const (
 	// every askEvery.
 	shortBatch = 2 << 10
 	askEvery   = 2 * time.Millisecond
+
+	// freshEvery is after how long without anything for programs they are asked again: a program may be busy with
+	// something else between two questions, for longer than an answer is good for (freshTime).
+	freshEvery = 70 * time.Millisecond
 
 	// maxAnswer bounds a reply that is told, in bytes, and maxInquiries how many there are.
 	maxAnswer    = 16 << 10
@@ -58,7 +63,7 @@ const (
 )
 
 // due reports whether the questions are to be asked ahead of a batch with so many bytes for programs; where there
-// are none, it is to tell what there was no room for.
+// are none, it is to tell what there was no room for, or because it was long ago.
 func (q *inquiries) due(data int, now time.Time) bool {
 	if len(q.all) == 0 || now.After(q.until) || q.pending {
 		return false
@@ -66,6 +71,10 @@ func (q *inquiries) due(data int, now time.Time) bool {
 	if data > 0 {
 		q.rounds = 0
 		return data <= shortBatch || now.Sub(q.last) >= askEvery
+	}
+	if now.Sub(q.last) >= freshEvery {
+		q.rounds = 0
+		return true
 	}
 	if q.partly {
 		q.rounds++

@@ -50,9 +50,10 @@ func TestDue(t *testing.T) {
 		"a short batch":         {inquiries{last: now}, 99, true},
 		"a long one":            {inquiries{last: now}, longBatch, false},
 		"a long one, later":     {inquiries{last: now.Add(-askEvery)}, longBatch, true},
-		"nothing":               {inquiries{}, 0, false},
-		"the rest":              {inquiries{partly: true}, 0, true},
-		"the rest, for ever":    {inquiries{partly: true, rounds: maxRounds}, 0, false},
+		"nothing":               {inquiries{last: now}, 0, false},
+		"nothing for a while":   {inquiries{last: now.Add(-freshEvery)}, 0, true},
+		"the rest":              {inquiries{last: now, partly: true}, 0, true},
+		"the rest, for ever":    {inquiries{last: now, partly: true, rounds: maxRounds}, 0, false},
 		"some are not answered": {inquiries{pending: true}, 99, false},
 		"no start":              {inquiries{until: now.Add(-1)}, 99, false},
 	} {

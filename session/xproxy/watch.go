@@ -93,6 +93,21 @@ func (w *watch) goOn() {
 	}
 }
 
+// keepFresh has the questions of a start asked again and again, until nothing has started for a while.
+func (w *watch) keepFresh() {
+	if w.inquiries.fresh || w.wake == nil || w.closed || time.Now().After(w.inquiries.until) {
+		return
+	}
+	w.inquiries.fresh = true
+	time.AfterFunc(freshEvery, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.inquiries.fresh = false
+		w.wake()
+		w.keepFresh()
+	})
+}
+
 // settle waits until all changes so far have come, and, if it asks all questions, what they are answered. If they do
 // not, it turns off telling them in time.
 func (w *watch) settle(all bool) {
@@ -159,6 +174,7 @@ func (w *watch) take(notice []byte) {
 		case opComing:
 			w.inquiries.until = time.Now().Add(startTime)
 			w.goOn()
+			w.keepFresh()
 		case opUngrab:
 			w.grabbed, w.number = false, said.topic.a
 			if w.ask != nil {
