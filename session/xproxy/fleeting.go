@@ -279,11 +279,15 @@ func (l *ledger) fitsVersion(t topic, reply []byte) bool {
 	return true
 }
 
-// introduced returns what the program has said first to an extension, behind the head; "" where that is not certain.
+// introduced returns what the program has said first to an extension, behind the head; "" where that is not certain, or was
+// too short or too long, and so is an error.
 func (l *ledger) introduced(major byte) string {
-	const head = 1 + 4 // byte order and the request's
+	const order, head = 1, 4 // before the request, and its head
 	key := l.greetings[major]
-	return key[min(len(key), head):]
+	if len(key) < order+head || len(key)-order != 4*int(l.order.Uint16([]byte(key[order+2:]))) {
+		return ""
+	}
+	return key[order+head:]
 }
 
 // listsGestures reports whether the reply to an XIQueryDevice has a class of devices that came after touch screens, or cannot be read.

@@ -147,8 +147,8 @@ func (l *ledger) sure(r x11.Request, whole []byte, key string, first bool) bool 
 // section 5): the program has said which version it speaks, and the window is there.
 func (l *ledger) hearsSelection(whole []byte) bool {
 	const all = 7 // SetSelectionOwner, SelectionWindowDestroy, SelectionClientClose
-	spoken := l.greetings[l.constants.server.xfixes]
-	if len(whole) != 16 || len(spoken) < 9 || l.order.Uint32([]byte(spoken[5:])) == 0 {
+	version := []byte(l.introduced(l.constants.server.xfixes))
+	if len(whole) != 16 || len(version) != 8 || l.order.Uint32(version) == 0 {
 		return false
 	}
 	window, selection := l.order.Uint32(whole[4:]), l.order.Uint32(whole[8:])

@@ -99,15 +99,23 @@ func TestHearingOfSelections(t *testing.T) {
 	}
 }
 
-// XFIXES knows no selections for who has said nothing about a version, or the first.
+// XFIXES knows no selections for who has said nothing about a version, or the first, or has made a mistake with it.
 func TestHearingUngreeted(t *testing.T) {
-	for _, version := range []uint32{0, 1} {
+	for name, test := range map[string]struct {
+		version []any
+		wants   bool
+	}{
+		"none":      {[]any{uint32(0), uint32(0)}, false},
+		"1.0":       {[]any{uint32(1), uint32(0)}, true},
+		"too short": {[]any{uint32(1)}, false},
+		"too long":  {[]any{uint32(1), uint32(0), uint32(0)}, false},
+	} {
 		s := newScript(t)
-		s.say(s.request(s.xfixes(), 0, version, uint32(0)))
+		s.say(s.request(s.xfixes(), 0, test.version...))
 		s.settle()
 		s.say(s.request(s.xfixes(), xfixesSelectSelectionInput, uint32(7), uint32(99), uint32(7)))
-		if got, want := s.answersAtom(), version == 1; got != want {
-			t.Errorf("version %d: answered is %t", version, got)
+		if got := s.answersAtom(); got != test.wants {
+			t.Errorf("%s: answered is %t", name, got)
 		}
 	}
 }

@@ -118,11 +118,10 @@ func (s *Stream) write(p []byte, wake func()) (n int, err error) {
 		}
 		s.out.add(some)
 		n += len(some)
-		if n == len(p) && s.out.len() < maxOut/2 {
-			wake()
-			return n, nil
+		if n < len(p) || s.out.len() >= maxOut/2 {
+			wake = c.wakeWriter // it is soon too much to wait
 		}
-		c.wakeWriter()
+		wake()
 		if n == len(p) {
 			return n, nil
 		}
