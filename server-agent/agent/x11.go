@@ -34,7 +34,7 @@ func showX11(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	offer, err := xproxy.Await(stdio)
+	offer, err := await(ctx, stdio)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,16 @@ func showX11(ctx context.Context, args []string) error {
 		Offer:    offer,
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
+}
+
+// await is xproxy.Await until ctx is done: a client that says nothing keeps nobody from ending us.
+func await(ctx context.Context, client io.ReadWriteCloser) (xproxy.Offer, error) {
+	stop := context.AfterFunc(ctx, func() { client.Close() })
+	offer, err := xproxy.Await(client)
+	if !stop() {
+		return xproxy.Offer{}, ctx.Err()
+	}
+	return offer, err
 }
 
 // stdio is standard input and output as one connection. Close ends a Read that waits.
