@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"goldm/internal/cli"
+	"goldm/internal/heap"
 	"goldm/ldm/wire"
 	"goldm/session/byhand"
 	"goldm/session/probe"
@@ -20,14 +20,8 @@ import (
 // socket is the descriptor of our end of ldm's socketpair.
 const socket = 3
 
-// memory is the percentage by which the heap grows between two collections, unless GOGC says
-// otherwise: thin clients have little, and what a session keeps is small and stays.
-const memory = 40
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(memory)
-	}
+	heap.Tend()
 	os.Exit(cli.Main(byhand.Name, run))
 }
 

@@ -8,18 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"goldm/internal/cli"
+	"goldm/internal/heap"
 	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
 )
-
-// memory is the percentage by which the heap grows between two collections: there is one of us for each
-// session, and what it keeps is small and stays.
-const memory = 40
 
 // showX11 is the far half of the X11 accelerator, which a client starts on a channel of its own.
 func showX11(ctx context.Context, args []string) error {
@@ -27,7 +23,7 @@ func showX11(ctx context.Context, args []string) error {
 		return cli.Usagef("x11 takes no operands")
 	}
 	name(sessions.Wrapper)
-	debug.SetGCPercent(memory)
+	heap.Tend() // there is one of us for each session
 	// Else a client that has gone would end us before our files are removed: os/signal, SIGPIPE.
 	signal.Ignore(syscall.SIGPIPE)
 	stdio, err := newStdio()

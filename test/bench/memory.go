@@ -16,7 +16,7 @@ import (
 // measureMemory looks at the ways' own processes while applications run.
 func (l *lab) measureMemory(ctx context.Context) (string, error) {
 	t := table{
-		title: "Megabytes of the ways' own processes on both machines while xterm, gtk3-demo and mousepad run: each page counted in parts by " +
+		title: "Megabytes of the ways' own processes on both machines while xterm, gtk3-demo and mousepad run and nobody uses them: each page counted in parts by " +
 			"how many share it (PSS, proc_pid_smaps(5)).",
 		head: []string{"way", "client", "server", "together", "which"},
 	}
@@ -60,12 +60,22 @@ func (l *lab) memoryOf(ctx context.Context, w *way, before map[string]bool) ([]s
 	if err := l.screen.wait(ctx, "three windows", func(shown map[uint32]time.Time) bool { return len(shown) >= 3 }); err != nil {
 		return nil, err
 	}
-	l.quiet(ctx)
+	l.rest(ctx)
 	row := l.memoryRow(w.name, before, isTransport)
 	if _, err := w.shell.run(ctx, endThree); err != nil {
 		return nil, err
 	}
 	return row, l.screen.empty(ctx)
+}
+
+// rest waits until nothing happens, and our programs have noticed that (internal/heap).
+func (l *lab) rest(ctx context.Context) {
+	const noticed = 3 * time.Second
+	l.quiet(ctx)
+	select {
+	case <-time.After(noticed):
+	case <-ctx.Done():
+	}
 }
 
 // memoryOfSeat is that of ldm and all that it runs for a login, with the agent.
@@ -87,7 +97,7 @@ func (l *lab) memoryOfSeat(ctx context.Context) ([]string, error) {
 	if _, err := mapped(display); err != nil {
 		return nil, err
 	}
-	l.quiet(ctx)
+	l.rest(ctx)
 	row := l.memoryRow("a seat with IceWM", before, func(p testbed.Process) bool {
 		return isTransport(p) || p.Program() == "ldm"
 	})
@@ -119,7 +129,7 @@ func (l *lab) memoryOfDesktop(ctx context.Context) ([]string, error) {
 	if err == nil && !strings.HasPrefix(name, ":") {
 		err = fmt.Errorf("the display is %s: that is forwarding", name)
 	}
-	l.quiet(ctx)
+	l.rest(ctx)
 	row := l.memoryRow("accelerated, with IceWM", before, isTransport)
 	_, ended := s.run(ctx, endThree+"; pkill -x icewm-session")
 	return row, errors.Join(err, ended, s.end())
