@@ -35,15 +35,19 @@ const (
 type direction struct {
 	window int // how far back it looks, in bytes; both ends need the memory
 	level  zstd.EncoderLevel
+
+	// lean says that the sender has little more than the window, and so moves that for every 128 KiB. Else it has it
+	// twice.
+	lean bool
 }
 
 // directionFrom returns the direction from the side that accepts streams, or from the one that
 // opens them. X servers are at the former, and say little beside what programs draw.
 func directionFrom(acceptor bool) direction {
 	if acceptor {
-		return direction{64 << 10, zstd.SpeedFastest} // whose tables take a fifth
+		return direction{window: 64 << 10, level: zstd.SpeedFastest, lean: true} // whose tables take a fifth
 	}
-	return direction{1 << 20, zstd.SpeedDefault}
+	return direction{window: 1 << 20, level: zstd.SpeedDefault}
 }
 
 // encoder turns frames into batches.
@@ -62,7 +66,7 @@ func newEncoder(d direction) (*encoder, error) {
 		zstd.WithEncoderConcurrency(1), // with more, a flush is a matter of several goroutines
 		zstd.WithEncoderLevel(d.level),
 		zstd.WithWindowSize(d.window),
-		zstd.WithLowerEncoderMem(true),
+		zstd.WithLowerEncoderMem(d.lean),
 		zstd.WithEncoderCRC(false))
 	return e, err
 }

@@ -20,7 +20,7 @@ func TestMemory(t *testing.T) {
 		rounds   = 400
 		requests = 32 << 10 // a round, and
 		answers  = 4 << 10
-		kept     = 6 << 20
+		kept     = 7 << 20
 	)
 	var before, carried, after runtime.MemStats
 	ask, answer := noise(rand.New(rand.NewPCG(15, 16)), requests), make([]byte, answers)
