@@ -42,8 +42,8 @@ type keeper struct {
 
 // watch has the next collection noted, and so on.
 func (k *keeper) watch() {
-	type sentinel struct{ *keeper } // with a pointer, so that it lies in no block with others
-	runtime.AddCleanup(&sentinel{}, func(k *keeper) {
+	sentinel := &[]*keeper{k} // with a pointer, so that it lies in no block with others
+	runtime.AddCleanup(sentinel, func(k *keeper) {
 		k.collected(time.Now())
 		k.watch()
 	}, k)
