@@ -30,13 +30,13 @@ type FS struct {
 	dir    string
 }
 
-// Mount mounts the file system on a folder, for a user. It needs root.
+// Mount mounts the file system on a folder: user uid's, which all may use. It needs root.
 func Mount(dir string, uid, gid int) (*FS, error) {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/fuse: %w", err)
 	}
-	data := fmt.Sprintf("fd=%d,rootmode=%o,user_id=%d,group_id=%d", fd, unix.S_IFDIR, uid, gid)
+	data := fmt.Sprintf("fd=%d,rootmode=%o,user_id=%d,group_id=%d,allow_other", fd, unix.S_IFDIR, uid, gid)
 	if err := unix.Mount("hangfs", dir, "fuse.hangfs", unix.MS_NOSUID|unix.MS_NODEV, data); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("mount %s: %w", dir, err)

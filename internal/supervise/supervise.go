@@ -72,13 +72,13 @@ func NewGroup(log *slog.Logger) *Group {
 	return g
 }
 
-// NewGroupBeside is NewGroup for children that are born into the pid namespace
-// whose first process pidfd refers to (pidfd_open(2)). They die with that one.
-func NewGroupBeside(log *slog.Logger, pidfd *os.File) (*Group, error) {
+// NewGroupBeside is NewGroup for children that are born into a pid namespace, by
+// its file (namespaces(7)). They die with its first process.
+func NewGroupBeside(log *slog.Logger, namespace *os.File) (*Group, error) {
 	g := NewGroup(log)
 	result := make(chan error)
 	// Of the thread alone, and for its children alone: setns(2), CLONE_NEWPID.
-	g.start <- func() { result <- unix.Setns(int(pidfd.Fd()), unix.CLONE_NEWPID) }
+	g.start <- func() { result <- unix.Setns(int(namespace.Fd()), unix.CLONE_NEWPID) }
 	if err := <-result; err != nil {
 		g.Close(0)
 		return nil, fmt.Errorf("setns pid: %w", err)
@@ -88,7 +88,7 @@ func NewGroupBeside(log *slog.Logger, pidfd *os.File) (*Group, error) {
 }
 
 // killLimit is how long a child may take to end after KILL, until it is given up.
-const killLimit = 3 * time.Second
+const killLimit = 2 * time.Second
 
 // StuckError says that a child has not ended although it was killed.
 type StuckError struct {
@@ -213,21 +213,6 @@ func (g *Group) Close(grace time.Duration) {
 // Pid is the child's number, as this process sees it.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Pidfd opens a descriptor that stands for the child, whatever becomes of its
-// number. It fails once the child has ended.
-func (p *Process) Pidfd() (*os.File, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.reaped {
-		return nil, os.ErrProcessDone
-	}
-	fd, err := unix.PidfdOpen(p.cmd.Process.Pid, 0) // close-on-exec by itself
-	if err != nil {
-		return nil, fmt.Errorf("pidfd_open: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "pidfd"), nil
-}
-
 // Done is closed when the child has ended and was waited for, or was given up.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
@@ -241,15 +226,20 @@ func (p *Process) Err() error {
 // Stop asks the child's process group to end, kills it after grace, and waits. It
 // gives up a child that does not end when it is killed.
 func (p *Process) Stop(grace time.Duration) {
+	if !p.Terminate(grace) {
+		p.log.Warn("killed", "after", grace)
+		p.Kill()
+	}
+}
+
+// Terminate asks the child's process group to end, and reports whether it does so
+// within grace.
+func (p *Process) Terminate(grace time.Duration) bool {
 	if p.endsWithin(0) {
-		return
+		return true
 	}
 	p.signal(unix.SIGTERM)
-	if p.endsWithin(grace) {
-		return
-	}
-	p.log.Warn("killed", "after", grace)
-	p.Kill()
+	return p.endsWithin(grace)
 }
 
 // Kill kills the child's process group and waits. It gives up a child that does
