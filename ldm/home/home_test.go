@@ -88,11 +88,16 @@ const said = "/tmp/sshfs.log"
 
 var local = privs.User{UID: 39990, GID: 39990} // which NSS does not know
 
-func newPlace(t *testing.T, extra ...string) *place {
+func needMachine(t *testing.T) {
 	t.Helper()
 	if os.Getenv(onMachine) == "" {
 		t.Skip("TestOnMachine runs it")
 	}
+}
+
+func newPlace(t *testing.T, extra ...string) *place {
+	t.Helper()
+	needMachine(t)
 	p := &place{t: t, log: new(bytes.Buffer)}
 	log := slog.New(slog.NewTextHandler(&locked{w: p.log}, nil))
 	group := supervise.NewGroup(log)
@@ -365,6 +370,7 @@ func TestMachineServersThatAreNoUse(t *testing.T) {
 }
 
 func TestMachineExtra(t *testing.T) {
+	needMachine(t)
 	if out, err := exec.Command("sh", "-c", "mkdir -p /srv/share /mnt /home/music && chown anna /srv/share && echo local > /usr/local/file").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
