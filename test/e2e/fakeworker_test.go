@@ -23,6 +23,7 @@ type fakeWorker struct {
 	raw    *os.File // the same socket
 	stop   func()   // ends the program
 	heard  chan wire.Message
+	screen *wire.Screen // the session's X server
 	server *testbed.Cmd // of the home
 }
 
@@ -55,6 +56,7 @@ func (s *station) fakeLogin(user string) *fakeWorker {
 	expect[*greetd.Success](s.t, s.call(conn, &greetd.StartSession{}))
 	conn.Close()
 	hear[*wire.Start](w)
+	w.screen = hear[*wire.Screen](w)
 	w.send(&wire.Started{})
 	return w
 }
