@@ -63,6 +63,20 @@ func (s *station) fakeLogin(user string) *fakeWorker {
 
 func (s *station) takeWorker(listener net.Listener) *fakeWorker {
 	s.t.Helper()
+	socket, stop := s.takeSocket(listener)
+	copied, err := unix.Dup(int(socket.Fd()))
+	s.must(err)
+	w := &fakeWorker{s: s, raw: os.NewFile(uintptr(copied), "ldm"), stop: stop, heard: make(chan wire.Message, 4096)}
+	w.conn, err = wire.Worker(socket)
+	s.must(err)
+	go w.listen()
+	s.t.Cleanup(w.close)
+	return w
+}
+
+// takeSocket returns ldm's socket that a program hands over, and what ends the program.
+func (s *station) takeSocket(listener net.Listener) (socket *os.File, stop func()) {
+	s.t.Helper()
 	peer, err := listener.Accept()
 	s.must(err)
 	control := make([]byte, unix.CmsgSpace(4))
@@ -72,14 +86,7 @@ func (s *station) takeWorker(listener net.Listener) *fakeWorker {
 	s.must(err)
 	fds, err := unix.ParseUnixRights(&messages[0])
 	s.must(err)
-	copied, err := unix.Dup(fds[0])
-	s.must(err)
-	w := &fakeWorker{s: s, raw: os.NewFile(uintptr(copied), "ldm"), stop: func() { peer.Close() }, heard: make(chan wire.Message, 4096)}
-	w.conn, err = wire.Worker(os.NewFile(uintptr(fds[0]), "ldm"))
-	s.must(err)
-	go w.listen()
-	s.t.Cleanup(w.close)
-	return w
+	return os.NewFile(uintptr(fds[0]), "ldm"), func() { peer.Close() }
 }
 
 // listen hears what ldm says until the session is over, and answers for the home.
