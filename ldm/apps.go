@@ -17,9 +17,6 @@ func (l *local) newApps(lang string) {
 	if s.Settings.Apps.On {
 		config.Policy = &apps.Policy{Allowed: s.Settings.Apps.Whitelist}
 	}
-	if s.x != nil {
-		config.Display, config.Cookie = s.x.Display, s.x.Cookie
-	}
 	if l.log.Enabled(l.ctx, slog.LevelDebug) {
 		var err error
 		if l.said, l.saying, err = newOutputAt(l.log.With("process", "local programs"), slog.LevelDebug); err != nil {
@@ -29,6 +26,9 @@ func (l *local) newApps(lang string) {
 	config.Output = l.saying
 	l.apps = apps.New(config)
 }
+
+// show tells the programs of the session's X server, which starts after newApps.
+func (l *local) show(screen wire.Screen) { l.apps.Show(screen.Display, screen.Cookie) }
 
 // place is the room for programs.
 func (l *local) place(ctx context.Context) (apps.Place, error) {

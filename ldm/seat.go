@@ -177,7 +177,7 @@ func (s *Seat) perform(actions []login.Action) (done bool) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case login.StartX:
-			s.startX(a.After)
+			s.startX(a)
 		case login.StopX:
 			s.stopX()
 		case login.StartGreeter:
@@ -202,6 +202,10 @@ func (s *Seat) perform(actions []login.Action) (done bool) {
 			s.startLocal(a)
 		case login.StopLocal:
 			s.stopLocal(a.Login)
+		case login.ShowLocal:
+			if l := s.locals[a.Login]; l != nil {
+				l.show(a.Screen)
+			}
 		case login.RunProgram:
 			if l := s.locals[a.Login]; l != nil {
 				l.run(a.Run)
@@ -250,19 +254,19 @@ func (s *Seat) announce(text string) {
 }
 
 // startX starts an X server after a pause.
-func (s *Seat) startX(after time.Duration) {
+func (s *Seat) startX(a login.StartX) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopX = cancel
 	s.tasks.Go(func() {
 		defer cancel()
-		err := s.runX(ctx, after)
+		err := s.runX(ctx, a)
 		s.post(login.XGone{Err: err}, func() { s.x = nil })
 	})
 }
 
 // runX sees an X server from its start to its end.
-func (s *Seat) runX(ctx context.Context, after time.Duration) error {
-	if err := sleep(ctx, after); err != nil {
+func (s *Seat) runX(ctx context.Context, a login.StartX) error {
+	if err := sleep(ctx, a.After); err != nil {
 		return err
 	}
 	out, file, err := newOutput(s.Log.With("process", "x server"))
@@ -272,14 +276,15 @@ func (s *Seat) runX(ctx context.Context, after time.Duration) error {
 	defer out.close()
 	user := s.xUser()
 	server, err := xserver.Start(ctx, xserver.Config{
-		Args: s.Settings.XServer, Fence: s.fence(user), User: user, TCP: s.Settings.X11 == via.Direct,
+		Args: s.Settings.XServer, Fence: s.fence(user), User: user, TCP: a.Session && s.Settings.X11 == via.Direct,
 		Dir: s.dir, Output: file, Group: s.children,
 	})
 	file.Close()
 	if err != nil {
 		return because(err, out)
 	}
-	s.post(login.XUp{}, func() { s.x = server })
+	screen := wire.Screen{Display: server.Display, Cookie: server.Cookie}
+	s.post(login.XUp{Screen: screen}, func() { s.x = server })
 	select {
 	case <-server.Done():
 		err = because(server.Err(), out)

@@ -132,6 +132,7 @@ func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 	m := &wire.Login{
 		ID: id, User: a.User, Servers: a.Servers, Known: a.Known, Found: a.Found,
 		KnownHosts: s.Settings.KnownHosts,
+		X11:        s.Settings.X11,
 		XSession:   s.Settings.XSession,
 		OneSession: a.OneSession,
 		Env: map[string]string{
@@ -144,9 +145,6 @@ func (s *Seat) loginMessage(id string, a login.StartWorker) *wire.Login {
 	}
 	if len(s.Client.MACs) > 0 {
 		m.Env["LTSP_CLIENT_MAC"] = s.Client.MACs[0]
-	}
-	if s.x != nil {
-		m.Display, m.Cookie, m.X11 = s.x.Display, s.x.Cookie, s.Settings.X11
 	}
 	return m
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"goldm/internal/xauth"
 	"goldm/session/x11"
 	"goldm/session/xproxy"
 )
@@ -23,25 +23,28 @@ import (
 // shell reads its own files first.
 const introduceWithin = 10 * time.Second
 
-// farHalf starts the accelerator's far half in the user's shell, whatever that is.
-const farHalf = `exec /bin/sh -c 'PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; exec ltsp-server-agent x11'`
+// farHalfCommand starts the accelerator's far half in the user's shell, whatever that is.
+const farHalfCommand = `exec /bin/sh -c 'PATH=$PATH:/usr/local/bin:/usr/bin:/usr/sbin; exec ltsp-server-agent x11'`
 
 // isLong reports whether the link to the server is a long one.
 func (c *Client) isLong() bool { return c.line.roundTrip() >= c.long }
 
+// farHalf is an accelerator's far half that has said where it takes programs.
+type farHalf struct {
+	channel ssh.Channel
+	place   xproxy.Place
+	cookie  []byte // which programs have to show
+}
+
 // accelerate shows a display by the accelerator. The near half gives programs to a
-// Forwarder, whose policy holds here too. Where the server has no ltsp-server-agent, or
-// one of before the accelerator, the command ends at once, and io.EOF is in the error's chain.
-func (c *Client) accelerate(ctx context.Context, display *x11.Display, long bool) (*Shown, error) {
-	forwarder, err := x11.NewForwarder(x11.Config{Display: display, Log: c.log})
-	if err != nil {
-		return nil, err
+// Forwarder, whose policy holds here too.
+func (c *Client) accelerate(far *farHalf, display *x11.Display, long bool) (*Shown, error) {
+	forwarder, err := x11.NewForwarder(x11.Config{Display: display, Cookie: far.cookie, Log: c.log})
+	if err == nil && !c.keepForwarder(forwarder) {
+		err = errClosed
 	}
-	if !c.keepForwarder(forwarder) {
-		return nil, errClosed
-	}
-	channel, place, err := c.meetFarHalf(ctx, forwarder)
 	if err != nil {
+		far.channel.Close()
 		return nil, err
 	}
 	config := xproxy.NearConfig{Serve: forwarder.Serve, Log: c.log}
@@ -52,18 +55,18 @@ func (c *Client) accelerate(ctx context.Context, display *x11.Display, long bool
 	carrying, stop := context.WithCancel(c.ctx)
 	near := func() {
 		defer stop()
-		if err := xproxy.Near(carrying, channel, config); err != nil {
+		if err := xproxy.Near(carrying, far.channel, config); err != nil {
 			c.log.Warn("the accelerated display has ended", "err", err)
 		}
 	}
 	if !c.task(near) {
 		stop()
-		channel.Close()
+		far.channel.Close()
 		return nil, errClosed
 	}
 	env := map[string]string{
-		"DISPLAY":    fmt.Sprintf("%s.%d", place.Display, display.Screen),
-		"XAUTHORITY": place.Authority,
+		"DISPLAY":    fmt.Sprintf("%s.%d", far.place.Display, display.Screen),
+		"XAUTHORITY": far.place.Authority,
 	}
 	return &Shown{env: env, remove: stop}, nil
 }
@@ -82,22 +85,19 @@ func checkPlace(place xproxy.Place) error {
 	return nil
 }
 
-// meetFarHalf starts the far half, which takes programs that have the forwarder's cookie.
-func (c *Client) meetFarHalf(ctx context.Context, forwarder *x11.Forwarder) (ssh.Channel, xproxy.Place, error) {
+// meetFarHalf starts the far half, which waits for the near one. Where the server has no
+// ltsp-server-agent, or one of before the accelerator, the command ends at once, and io.EOF is in
+// the error's chain.
+func (c *Client) meetFarHalf(ctx context.Context) (*farHalf, error) {
 	ctx, cancel := context.WithTimeout(ctx, introduceWithin)
 	defer cancel()
-	var offer xproxy.Offer
-	var err error
-	_, cookie, _ := forwarder.Request()
-	if offer.Cookie, err = hex.DecodeString(cookie); err != nil {
-		return nil, xproxy.Place{}, err
-	}
-	channel, err := c.channel(ctx, "exec", farHalf)
+	channel, err := c.channel(ctx, "exec", farHalfCommand)
 	if err != nil {
-		return nil, xproxy.Place{}, err
+		return nil, err
 	}
+	cookie := xauth.NewCookie()
 	stop := context.AfterFunc(ctx, func() { channel.Close() })
-	place, err := xproxy.Introduce(channel, offer)
+	place, err := xproxy.Introduce(channel, xproxy.Offer{Cookie: cookie})
 	if !stop() {
 		err = errors.Join(err, context.Cause(ctx))
 	}
@@ -106,9 +106,9 @@ func (c *Client) meetFarHalf(ctx context.Context, forwarder *x11.Forwarder) (ssh
 	}
 	if err != nil {
 		channel.Close()
-		return nil, xproxy.Place{}, err
+		return nil, err
 	}
-	return channel, place, nil
+	return &farHalf{channel: channel, place: place, cookie: cookie}, nil
 }
 
 // keepForwarder has a forwarder closed with the connection; false where that is closed.

@@ -28,24 +28,34 @@ func best(long bool) via.Way {
 	return via.Forwarded
 }
 
-// Show lets the user's programs on the server reach a display; nil is for none. A server
-// without the accelerator forwards, which is told unless nobody asked for that.
-func (c *Client) Show(ctx context.Context, display *x11.Display, asked via.Way) (*Shown, error) {
-	if display == nil {
-		return &Shown{}, nil
-	}
+// Stage is a server that is ready to show a display of this computer.
+type Stage struct {
+	client *Client
+	direct bool
+	long   bool
+	far    *farHalf // nil where nothing accelerates
+}
+
+// Prepare makes the server ready to show a display, which need not be up yet. A server without
+// the accelerator forwards, which is told unless nobody asked for that. What Prepare begins ends
+// with the connection, or with what Show returns.
+func (c *Client) Prepare(ctx context.Context, asked via.Way) (*Stage, error) {
+	s := &Stage{client: c, long: c.isLong()}
 	by := asked
-	long := c.isLong()
 	if by == via.Auto {
-		by = best(long)
+		by = best(s.long)
 	}
-	switch {
-	case by == via.Direct:
-		return c.showDirectly(ctx, display)
-	case by == via.Accelerated:
-		shown, err := c.accelerate(ctx, display, long)
-		if err == nil || ctx.Err() != nil {
-			return shown, err
+	switch by {
+	case via.Direct:
+		s.direct = true
+	case via.Accelerated:
+		far, err := c.meetFarHalf(ctx)
+		switch {
+		case err == nil:
+			s.far = far
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, err
 		}
 		level := slog.LevelWarn
 		if asked == via.Auto && errors.Is(err, io.EOF) {
@@ -53,7 +63,30 @@ func (c *Client) Show(ctx context.Context, display *x11.Display, asked via.Way) 
 		}
 		c.log.Log(ctx, level, "no accelerator: windows are forwarded without", "err", err)
 	}
+	return s, nil
+}
+
+// Show lets the user's programs on the server reach a display. A Stage shows one.
+func (s *Stage) Show(ctx context.Context, display *x11.Display) (*Shown, error) {
+	switch {
+	case s.direct:
+		return s.client.showDirectly(ctx, display)
+	case s.far != nil:
+		return s.client.accelerate(s.far, display, s.long)
+	}
 	return &Shown{forwarded: display}, nil
+}
+
+// Show is Prepare and Show for a display that is up; nil is for none.
+func (c *Client) Show(ctx context.Context, display *x11.Display, asked via.Way) (*Shown, error) {
+	if display == nil {
+		return &Shown{}, nil
+	}
+	stage, err := c.Prepare(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return stage.Show(ctx, display)
 }
 
 // Env returns the variables that lead programs to the display; none where the

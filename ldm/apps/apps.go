@@ -36,8 +36,6 @@ type Config struct {
 	// Nil for a home that is empty and goes with the room.
 	Home func(context.Context, Place) (Home, error)
 
-	Display  string // the seat's X display, such as ":0"
-	Cookie   []byte // its MIT-MAGIC-COOKIE-1
 	Language string // LANG
 
 	// Output is where programs write to; nil for nowhere. What it leads to is
@@ -66,12 +64,14 @@ type Apps struct {
 	place   *furnished // nil as long as there is none
 	meet    sync.Once  // with the D-Bus session
 
-	mu     sync.Mutex
-	closed bool
-	home   *attempt            // the last one
-	open   map[uint32]struct{} // requests that have not had their last answer
-	slots  chan struct{}       // one for each program that runs
-	tasks  sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+	display string // see Show
+	cookie  []byte
+	home    *attempt            // the last one
+	open    map[uint32]struct{} // requests that have not had their last answer
+	slots   chan struct{}       // one for each program that runs
+	tasks   sync.WaitGroup
 
 	patience time.Duration // of a request, until a program ends that is one too many
 }
@@ -84,6 +84,14 @@ func New(c Config) *Apps {
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
+}
+
+// Show says where the programs' windows go: the session's X display, such as ":0", and its
+// MIT-MAGIC-COOKIE-1. It comes before Start.
+func (a *Apps) Show(display string, cookie []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.display, a.cookie = display, cookie
 }
 
 // Start runs a program, or does not, and reports what becomes of it: here, or

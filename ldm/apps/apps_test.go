@@ -57,13 +57,14 @@ func newLogin(t testing.TB, change func(*Config)) *login {
 	}
 	l := &login{t: t, answers: make(chan *wire.Ran, 4*maxOpen)}
 	c := Config{
-		Policy: new(Policy), Open: l.open, Display: ":77", Cookie: []byte("0123456789abcdef"), Language: "C.UTF-8",
+		Policy: new(Policy), Open: l.open, Language: "C.UTF-8",
 		Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&c)
 	}
 	l.apps = New(c)
+	l.apps.Show(":77", []byte("0123456789abcdef"))
 	t.Cleanup(l.close)
 	return l
 }

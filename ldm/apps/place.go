@@ -31,14 +31,21 @@ func (a *Apps) havePlace() bool {
 		a.log.Error("no program can run on this client", "cause", err)
 		return false
 	}
+	display, cookie := a.shown()
 	cookies := filepath.Join(place.User.Dir, "Xauthority")
-	if err := xserver.WriteAuth(cookies, place.User.User, a.config.Cookie); err != nil {
+	if err := xserver.WriteAuth(cookies, place.User.User, cookie); err != nil {
 		a.log.Error("programs cannot use the screen", "cause", err)
 	}
 	f := &furnished{Place: place}
-	f.env = slices.Concat(a.environment(f), []string{"XAUTHORITY=" + cookies}, place.Env)
+	f.env = slices.Concat(a.environment(f), []string{"DISPLAY=" + display, "XAUTHORITY=" + cookies}, place.Env)
 	a.place = f
 	return true
+}
+
+func (a *Apps) shown() (display string, cookie []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.display, a.cookie
 }
 
 // furnishBus starts the D-Bus session, with the home of the first program.
@@ -67,6 +74,6 @@ func (a *Apps) environment(f *furnished) []string {
 	return []string{
 		"USER=" + f.User.Name, "LOGNAME=" + f.User.Name, "SHELL=" + localuser.Shell,
 		"PATH=" + strings.Join(folders, ":"), "LANG=" + a.config.Language,
-		"DISPLAY=" + a.config.Display, "XDG_RUNTIME_DIR=" + f.Room.Runtime(), "XDG_SESSION_TYPE=x11",
+		"XDG_RUNTIME_DIR=" + f.Room.Runtime(), "XDG_SESSION_TYPE=x11",
 	}
 }

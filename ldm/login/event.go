@@ -18,7 +18,7 @@ type Event interface{ event() }
 
 type (
 	// XUp: the X server takes clients.
-	XUp struct{}
+	XUp struct{ Screen wire.Screen }
 	// XGone: the X server ended, or did not come up.
 	XGone struct{ Err error }
 
@@ -84,7 +84,10 @@ type Action interface{ action() }
 
 type (
 	// StartX starts an X server after a pause; XUp or XGone follow.
-	StartX struct{ After time.Duration }
+	StartX struct {
+		After   time.Duration
+		Session bool // it is the session's, not the greeter's
+	}
 	// StopX stops the X server; XGone follows.
 	StopX struct{}
 
@@ -123,7 +126,13 @@ type (
 		User     string
 		Language string // of the session; empty for the server's, which is not known
 	}
-	// RunProgram runs a program on the client, or tells the worker why not.
+	// ShowLocal says which display the programs of the client use.
+	ShowLocal struct {
+		Login  LoginID
+		Screen wire.Screen
+	}
+	// RunProgram runs a program on the client, or tells the worker why not; it comes after
+	// ShowLocal.
 	RunProgram struct {
 		Login LoginID
 		Run   *wire.Run
@@ -159,6 +168,7 @@ func (StartWorker) action()  {}
 func (Tell) action()         {}
 func (StopWorker) action()   {}
 func (StartLocal) action()   {}
+func (ShowLocal) action()    {}
 func (RunProgram) action()   {}
 func (StopLocal) action()    {}
 func (SwitchOff) action()    {}

@@ -10,7 +10,7 @@ import (
 // prepare has the client made ready for the login's session while the greeter
 // leaves the screen.
 func (m *Machine) prepare() {
-	m.locals[m.login], m.prepared, m.told = true, false, false
+	m.locals[m.login], m.told, m.shown = true, false, false
 	m.logout, m.ignored, m.orderly = "", 0, false
 	m.do(StartLocal{Login: m.login, User: m.user, Language: m.start.Language})
 }
@@ -19,15 +19,17 @@ func (m *Machine) localUp(id LoginID, sound *wire.Sound) {
 	if id != m.login {
 		return // told to stop
 	}
-	m.prepared, m.start.Sound = true, sound
-	m.launch()
+	m.told, m.start.Sound = true, sound
+	m.do(Tell{Login: m.login, Message: &m.start})
+	m.show()
 }
 
-// launch starts the session once nothing is in its way.
-func (m *Machine) launch() {
-	if m.state == running && m.prepared && !m.told {
-		m.told = true
-		m.do(Tell{Login: m.login, Message: &m.start})
+// show hands over the session's X server once it is up and the worker prepares the session.
+func (m *Machine) show() {
+	if m.state == running && m.told {
+		m.shown = true
+		m.do(ShowLocal{Login: m.login, Screen: m.screen})
+		m.do(Tell{Login: m.login, Message: &m.screen})
 	}
 }
 
@@ -65,8 +67,8 @@ func (m *Machine) ignore(what string) {
 	}
 }
 
-// inSession reports whether the worker was told to start a session.
-func (m *Machine) inSession() bool { return m.state == running && m.told }
+// inSession reports whether the worker has a screen for the session.
+func (m *Machine) inSession() bool { return m.state == running && m.shown }
 
 // run has a program run for the session. Whether it may is not decided here.
 func (m *Machine) run(r *wire.Run) {

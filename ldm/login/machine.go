@@ -22,17 +22,18 @@ const (
 type state int
 
 const (
-	starting state = iota // the X server is coming up
-	idle                  // the greeter has the screen
-	asking                // a worker logs in
-	ready                 // it has logged in and waits for the session's choice
-	leaving               // the greeter is about to exit
-	running               // the session has the screen
-	ending                // everything goes down
+	starting  state = iota // the X server is coming up
+	idle                   // the greeter has the screen
+	asking                 // a worker logs in
+	ready                  // it has logged in and waits for the session's choice
+	leaving                // the greeter is about to exit
+	switching              // its X server makes room for the session's
+	running                // the session has the screen
+	ending                 // everything goes down
 )
 
 func (s state) String() string {
-	return [...]string{"starting", "idle", "asking", "ready", "leaving", "running", "ending"}[s]
+	return [...]string{"starting", "idle", "asking", "ready", "leaving", "switching", "running", "ending"}[s]
 }
 
 // Config is what an administrator decided about logins.
@@ -75,16 +76,17 @@ type Machine struct {
 	progress bool   // owner wants to hear of progress
 	asked    string // kind of the question that is open at the owner
 	start    wire.Start
-	begun    bool   // the session has started
-	lost     string // why the login that was ready is not any more
+	screen   wire.Screen // the session's X server; meaningless before running
+	begun    bool        // the session has started
+	lost     string      // why the login that was ready is not any more
 
-	user     string     // who logs in, as typed
-	prepared bool       // the client is ready for the session
-	told     bool       // the worker was told to start it
-	logout   string     // what it asked for at its end
-	ignored  int        // messages of the worker that came out of turn
-	orderly  bool       // the worker has said that the session has ended
-	leave    *SwitchOff // what is to be done when it is gone; nil for nothing
+	user    string     // who logs in, as typed
+	told    bool       // the worker was told to prepare it
+	shown   bool       // the worker has the session's X server
+	logout  string     // what it asked for at its end
+	ignored int        // messages of the worker that came out of turn
+	orderly bool       // the worker has said that the session has ended
+	leave   *SwitchOff // what is to be done when it is gone; nil for nothing
 
 	account  *Account // in whose name the login is; nil for a person
 	answered bool     // its password was given
@@ -121,7 +123,7 @@ func (m *Machine) Handle(e Event) []Action {
 	m.out = nil
 	switch e := e.(type) {
 	case XUp:
-		m.xUp()
+		m.xUp(e.Screen)
 	case XGone:
 		m.xGone(e.Err)
 	case GreeterGone:
@@ -162,12 +164,20 @@ func (m *Machine) report(bad bool, text string, cause error) {
 	m.do(r)
 }
 
-func (m *Machine) xUp() {
-	if m.state != starting {
-		return
+func (m *Machine) xUp(screen wire.Screen) {
+	switch m.state {
+	case starting:
+		m.state = idle
+		m.startGreeter(0)
+	case switching:
+		m.state, m.screen = running, screen
+		m.show()
 	}
-	m.state = idle
-	m.startGreeter(0)
+}
+
+func (m *Machine) startX(after time.Duration, session bool) {
+	m.x.run()
+	m.do(StartX{After: after, Session: session})
 }
 
 func (m *Machine) startGreeter(after time.Duration) {
@@ -179,16 +189,37 @@ func (m *Machine) xGone(err error) {
 	asked := m.x.stopping
 	m.x.gone()
 	if asked {
+		if m.state == switching {
+			m.startX(0, true)
+		}
 		return
 	}
 	m.x.failures++
 	m.report(true, "the X server ended", err)
 	m.do(Announce{Text: fmt.Sprintf("The X server ended: %v. Trying again.", err)})
-	if m.state == running {
+	switch m.state {
+	case leaving: // the session does not need this one
+		m.stop(&m.greeter, StopGreeter{})
+		return
+	case switching:
+		m.stumbled()
+		m.notice = "The screen's X server could not be started for your session. Log in again; the log says more."
+	case running:
 		m.stumbled()
 		m.notice = "The screen's X server stopped, which ended your session."
 	}
 	m.end()
+}
+
+// switchX gives the session an X server on which nothing of the greeter's has ever been. The
+// old one ends first, since two of them cannot share a screen.
+func (m *Machine) switchX() {
+	m.state = switching
+	if m.x.alive {
+		m.stop(&m.x, StopX{})
+	} else {
+		m.startX(0, true)
+	}
 }
 
 func (m *Machine) greeterGone(err error) {
@@ -196,10 +227,13 @@ func (m *Machine) greeterGone(err error) {
 	m.greeter.gone()
 	switch m.state {
 	case leaving:
-		m.state = running
-		m.launch()
+		m.switchX()
 		return
-	case starting, running, ending:
+	case starting, switching, running, ending:
+		return
+	}
+	if !m.x.alive { // it ended as the greeter left for a session that then came to nothing
+		m.end()
 		return
 	}
 	// A login of its own ends with its connection, not here.
@@ -243,9 +277,7 @@ func (m *Machine) wind() {
 		m.do(Exit{})
 	default:
 		m.state = starting
-		pause := m.x.pause()
-		m.x.run()
-		m.do(StartX{After: pause})
+		m.startX(m.x.pause(), false)
 	}
 }
 

@@ -119,7 +119,8 @@ func parse(t *testing.T, line string) Event {
 	id, _ := strconv.Atoi(number)
 	switch name {
 	case "x-up":
-		return XUp{}
+		display, cookie, _ := strings.Cut(rest, " ")
+		return XUp{Screen: wire.Screen{Display: display, Cookie: []byte(cookie)}}
 	case "x-gone":
 		return XGone{Err: errors.New(rest)}
 	case "greeter-gone":
@@ -177,6 +178,9 @@ func show(t *testing.T, a Action) string {
 	t.Helper()
 	switch a := a.(type) {
 	case StartX:
+		if a.Session {
+			return fmt.Sprintf("start-x %v session", a.After)
+		}
 		return fmt.Sprintf("start-x %v", a.After)
 	case StopX:
 		return "stop-x"
@@ -210,6 +214,8 @@ func show(t *testing.T, a Action) string {
 		return fmt.Sprintf("stop-worker %d", a.Login)
 	case StartLocal:
 		return strings.TrimSpace(fmt.Sprintf("start-local %d %q %s", a.Login, a.User, a.Language))
+	case ShowLocal:
+		return strings.TrimSpace(fmt.Sprintf("show-local %d %s %s", a.Login, a.Screen.Display, a.Screen.Cookie))
 	case RunProgram:
 		return fmt.Sprintf("run-program %d %d %q", a.Login, a.Run.ID, a.Run.Args)
 	case SwitchOff:

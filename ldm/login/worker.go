@@ -77,10 +77,10 @@ func (m *Machine) failed(f *wire.Failed) {
 	m.fail(f.Refused, harmless(f.Sentence))
 }
 
-// fail ends a login that came to nothing. In running there was a session.
+// fail ends a login that came to nothing. From switching on the greeter is gone.
 func (m *Machine) fail(refused bool, sentence string) {
 	m.stumbled()
-	if m.state == running {
+	if m.state == switching || m.state == running {
 		m.finish(sentence)
 		return
 	}
@@ -98,7 +98,7 @@ func (m *Machine) fail(refused bool, sentence string) {
 }
 
 func (m *Machine) started() {
-	if m.state != running || !m.told || m.begun {
+	if !m.inSession() || m.begun {
 		m.violation("started out of turn")
 		return
 	}
@@ -107,7 +107,7 @@ func (m *Machine) started() {
 }
 
 func (m *Machine) ended(e *wire.Ended) {
-	if m.state != running {
+	if !m.inSession() {
 		m.violation("ended out of turn")
 		return
 	}

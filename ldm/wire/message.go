@@ -21,10 +21,7 @@ type Login struct {
 	// KnownHosts lists files in the format of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
 	KnownHosts []string `json:"known_hosts"`
 
-	Display string `json:"display"` // the seat's X display, such as ":0"
-	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
-
-	// X11 is how the session reaches the display. A name that is none makes no message.
+	// X11 is how the session will reach the display. A name that is none makes no message.
 	X11 via.Way `json:"x11,omitempty"`
 
 	// OneSession says what happens to other sessions of the user: EndOthers,
@@ -46,12 +43,19 @@ type Answer struct {
 	Text *string `json:"text"`
 }
 
-// Start asks an authenticated worker to start the desktop.
+// Start asks an authenticated worker to prepare the desktop, which it starts when Screen has come.
 type Start struct {
 	Session  string `json:"session,omitempty"`  // a session's id or its Exec; empty for the server's default
 	Language string `json:"language,omitempty"` // the session's LANG; empty for the server's default
 	Sound    *Sound `json:"sound,omitempty"`    // nil for a session without sound
 	Apps     *Apps  `json:"apps,omitempty"`     // nil for a session that runs nothing on the client
+}
+
+// Screen is the session's X server, which was started for this session alone: no program of
+// the login screen has its cookie. The worker learns of it last, and then starts the desktop.
+type Screen struct {
+	Display string `json:"display"` // such as ":0"
+	Cookie  []byte `json:"cookie"`  // its MIT-MAGIC-COOKIE-1, 16 bytes
 }
 
 // Sound is where the client's sound daemon takes programs, in PulseAudio's native
@@ -106,6 +110,7 @@ type Ended struct {
 func (*Login) messageType() string         { return "login" }
 func (*Answer) messageType() string        { return "answer" }
 func (*Start) messageType() string         { return "start" }
+func (*Screen) messageType() string        { return "screen" }
 func (*Progress) messageType() string      { return "progress" }
 func (*Question) messageType() string      { return "question" }
 func (*Authenticated) messageType() string { return "authenticated" }
@@ -127,6 +132,8 @@ func fromDaemon(kind string) Message {
 		return new(Answer)
 	case "start":
 		return new(Start)
+	case "screen":
+		return new(Screen)
 	case "ran":
 		return new(Ran)
 	case "need_home":

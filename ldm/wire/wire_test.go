@@ -42,10 +42,11 @@ func TestMessagesCross(t *testing.T) {
 			t.Fatalf("%v\n%s", err, diff)
 		}
 	}
-	cross(daemon, worker, &Login{ID: "1", User: "anna", Servers: []string{"s"}, Display: ":0", Cookie: []byte{1, 2}, X11: via.Direct, Env: map[string]string{"LTSP_CLIENT": "192.0.2.1"}})
+	cross(daemon, worker, &Login{ID: "1", User: "anna", Servers: []string{"s"}, X11: via.Direct, Env: map[string]string{"LTSP_CLIENT": "192.0.2.1"}})
 	cross(daemon, worker, &Answer{Text: &answer})
 	cross(daemon, worker, &Answer{})
 	cross(daemon, worker, &Start{Session: "icewm-session", Sound: &Sound{Socket: "/run/native", Cookie: []byte{3}}})
+	cross(daemon, worker, &Screen{Display: ":0", Cookie: []byte{1, 2}})
 	cross(worker, daemon, &Progress{Text: "p"})
 	cross(worker, daemon, &Question{Kind: Secret, Text: "Password: "})
 	cross(worker, daemon, &Authenticated{Server: "s"})
@@ -96,6 +97,7 @@ func TestBadPackets(t *testing.T) {
 	for name, packet := range map[string]string{
 		"garbage":           "\x00\x01",
 		"a daemon's answer": `{"type":"answer","text":"x"}`,
+		"a daemon's screen": `{"type":"screen","display":":0","cookie":"AQI="}`,
 		"a daemon's login":  `{"type":"login","user":"root"}`,
 		"unknown":           `{"type":"exec","argv":["sh"]}`,
 		"over the limit":    `{"type":"progress","text":"` + strings.Repeat("a", MaxPacket) + `"}`,

@@ -10,12 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
@@ -70,17 +73,17 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	if s.Display, err = readDisplay(ctx, r); err != nil {
-		select {
-		case <-s.process.Done():
+		s.Stop()
+		if errors.Is(err, errEnded) {
 			err = cmp.Or(s.process.Err(), err)
-		default:
-			s.process.Stop(stopGrace)
 		}
-		s.cleanUp()
 		return nil, err
 	}
 	return s, nil
 }
+
+// errEnded is for a server that says nothing any more.
+var errEnded = errors.New("it ended before it was up")
 
 // listen is Xserver(1)'s option for a way that clients take, or do not.
 func listen(on bool) string {
@@ -103,7 +106,7 @@ func readDisplay(ctx context.Context, r *os.File) (string, error) {
 		case ctx.Err() != nil:
 			return "", fmt.Errorf("no display: %w", ctx.Err())
 		case errors.Is(err, io.EOF):
-			return "", errors.New("it ended before it was up")
+			return "", errEnded
 		case err != nil:
 			return "", err
 		case len(line) > 16:
@@ -150,19 +153,20 @@ func (s *Server) Stop() {
 	s.cleanUp()
 }
 
-// cleanUp removes the cookie, and the socket of a server that was killed and
-// could not do so itself: one whose lock still names its process. Without that
-// lock the display may be another's by now.
+// cleanUp removes the cookie, and the socket of a server that was killed and could not do so
+// itself. A socket on which somebody listens is another server's by now. There is no lock file:
+// servers make none with -displayfd.
 func (s *Server) cleanUp() {
 	os.Remove(s.auth)
 	number, ok := strings.CutPrefix(s.Display, ":")
-	if !ok {
+	if !ok || s.process.Err() == nil {
 		return
 	}
-	lock := "/tmp/.X" + number + "-lock"
-	owner, err := os.ReadFile(lock)
-	if err == nil && strings.TrimSpace(string(owner)) == strconv.Itoa(s.process.Pid()) {
-		os.Remove("/tmp/.X11-unix/X" + number)
-		os.Remove(lock)
+	socket := "/tmp/.X11-unix/X" + number
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err == nil {
+		conn.Close()
+	} else if errors.Is(err, unix.ECONNREFUSED) {
+		os.Remove(socket)
 	}
 }

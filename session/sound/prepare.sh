@@ -12,7 +12,7 @@ esac
 [ ${#base} -le 64 ] && [ -d "$base" ] && [ -w "$base" ] || base=/tmp
 dir=$(mktemp -d "$base/ltsp-sound-XXXXXXXXXX") || exit
 trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE # nobody may be there to be told
 head -c 256 >"$dir/cookie" || exit
 
 # Instead of the server's and the user's own, which are about daemons of the server's.

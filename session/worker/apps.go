@@ -30,11 +30,11 @@ type apps struct {
 	runs map[uint32]func(localapps.State) // what ldm has not reported the end of
 }
 
-// startApps opens the mailbox on the login's display; it is nil where that cannot be, and
+// startApps opens the mailbox on the session's display; it is nil where that cannot be, and
 // the session goes on without. One that runs nothing on the client has a mailbox too:
 // for an answer, and for what is to come at the end.
-func (w *worker) startApps(ctx context.Context, login *wire.Login, start *wire.Start) *apps {
-	a, err := w.openApps(ctx, login, start.Apps != nil)
+func (w *worker) startApps(ctx context.Context, login string, screen *wire.Screen, on bool) *apps {
+	a, err := w.openApps(ctx, login, screen, on)
 	if err != nil {
 		w.log.Warn("no local applications", "err", err)
 		return nil
@@ -42,15 +42,15 @@ func (w *worker) startApps(ctx context.Context, login *wire.Login, start *wire.S
 	return a
 }
 
-func (w *worker) openApps(ctx context.Context, login *wire.Login, on bool) (*apps, error) {
-	d, err := display.Parse(login.Display)
+func (w *worker) openApps(ctx context.Context, login string, screen *wire.Screen, on bool) (*apps, error) {
+	d, err := display.Parse(screen.Display)
 	if err != nil {
 		return nil, err
 	}
-	d.AuthName, d.AuthData = xauth.MITMagicCookie, login.Cookie
+	d.AuthName, d.AuthData = xauth.MITMagicCookie, screen.Cookie
 	mailbox, err := localapps.Open(ctx, localapps.Config{
 		Display: d,
-		Holder:  "the login " + login.ID,
+		Holder:  "the login " + login,
 		Legacy:  true,
 		Log:     w.log,
 	})

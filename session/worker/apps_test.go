@@ -35,10 +35,9 @@ func startApps(t *testing.T, with *wire.Start) *appsSession {
 		e.Exit(0)
 	}})
 	s.daemon = start(t)
-	m := login(t, server)
-	m.Display, m.Cookie = s.x.Display, s.x.Cookie
-	s.authenticate(m)
-	s.send(with)
+	s.screen = &wire.Screen{Display: s.x.Display, Cookie: s.x.Cookie}
+	s.authenticate(login(t, server))
+	s.begin(with)
 	s.want(&wire.Started{})
 	s.line = <-lines
 	return s

@@ -15,6 +15,7 @@ import (
 	"goldm/session"
 	"goldm/session/desktop"
 	"goldm/session/far"
+	"goldm/session/sound"
 )
 
 const (
@@ -28,17 +29,40 @@ const (
 	shortest = 10 * time.Second
 )
 
-// runDesktop runs the session until it ends, or ctx does, and tells ldm.
-func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start) error {
+// runSession prepares the server while the session's X server starts, and then runs the
+// desktop.
+func (w *worker) runSession(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start) error {
 	offered := w.startSound(ctx, client, start.Sound)
 	defer offered.Close()
+	defer client.Close()
+	stage, err := client.Prepare(ctx, login.X11)
+	if err != nil {
+		return w.failed(ctx, err)
+	}
+	screen, err := await[*wire.Screen](ctx, w, client)
+	if err != nil {
+		return w.failed(ctx, err)
+	}
+	return w.runDesktop(ctx, client, login, start, prepared{sound: offered, stage: stage, screen: screen})
+}
+
+// prepared is what a desktop starts with.
+type prepared struct {
+	sound  *sound.Sound
+	stage  *session.Stage
+	screen *wire.Screen
+}
+
+// runDesktop runs the desktop until it ends, or ctx does, and tells ldm.
+func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *wire.Login, start *wire.Start, with prepared) error {
+	offered := with.sound
 	homes := w.newHomes(ctx, client)
 	defer homes.close()
 	defer client.Close()
-	apps := w.startApps(ctx, login, start)
+	apps := w.startApps(ctx, login.ID, with.screen, start.Apps != nil)
 	defer apps.close()
 	defer w.attendMeanwhile(ctx, handlers{ran: apps.handler(), needHome: homes.need})()
-	shown, err := show(ctx, client, login)
+	shown, err := show(ctx, with.stage, with.screen)
 	if err != nil {
 		return w.notStarted(ctx, err)
 	}

@@ -9,12 +9,12 @@ import (
 	"goldm/session/x11"
 )
 
-// show lets the desktop reach the seat's display, in the way that ldm says.
-func show(ctx context.Context, client *session.Client, login *wire.Login) (*session.Shown, error) {
-	display, err := x11.ParseDisplay(login.Display)
+// show lets the desktop reach the session's X server.
+func show(ctx context.Context, stage *session.Stage, screen *wire.Screen) (*session.Shown, error) {
+	display, err := x11.ParseDisplay(screen.Display)
 	if err != nil {
 		return nil, err
 	}
-	display.AuthName, display.AuthData = xauth.MITMagicCookie, login.Cookie
-	return client.Show(ctx, display, login.X11)
+	display.AuthName, display.AuthData = xauth.MITMagicCookie, screen.Cookie
+	return stage.Show(ctx, display)
 }

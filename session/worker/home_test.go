@@ -43,7 +43,7 @@ func desktop(t *testing.T, subsystem func(string, ssh.Channel)) (*daemon, func()
 	server := sshtest.Start(t, sshtest.Config{Subsystem: subsystem, Exec: func(e *sshtest.Exec) { <-done; e.Exit(0) }})
 	d := start(t)
 	d.authenticate(login(t, server))
-	d.send(&wire.Start{})
+	d.begin(&wire.Start{})
 	d.want(&wire.Started{})
 	return d, func() {
 		t.Helper()

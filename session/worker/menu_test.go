@@ -24,7 +24,7 @@ func TestMenu(t *testing.T) {
 	}})
 	d := start(t)
 	d.authenticate(login(t, server))
-	d.send(&wire.Start{Apps: &wire.Apps{Menu: true, URLs: []string{"https"}}})
+	d.begin(&wire.Start{Apps: &wire.Apps{Menu: true, URLs: []string{"https"}}})
 	d.want(&wire.Started{})
 	if line := <-commands; !strings.Contains(line, "ldm_menu=yes") {
 		t.Errorf("the agent is not told: %s", line)

@@ -79,7 +79,7 @@ func TestOneSession(t *testing.T) {
 				return
 			}
 			d.want(&wire.Authenticated{Server: m.Servers[0]})
-			d.send(&wire.Start{})
+			d.begin(&wire.Start{})
 			d.want(&wire.Started{})
 			line := <-desktops
 			if told := strings.Contains(line, "LTSP_ONE_SESSION='\\''"+tt.mode2); told != (tt.mode2 != "none") {
@@ -144,7 +144,7 @@ func TestUnwelcome(t *testing.T) {
 			}})
 			d := start(t)
 			d.authenticate(login(t, server))
-			d.send(&wire.Start{})
+			d.begin(&wire.Start{})
 			d.want(&wire.Started{})
 			d.want(&wire.Ended{Sentence: tt.sentence})
 			d.exits()

@@ -81,7 +81,7 @@ func expect[M wire.Message](ctx context.Context, w *worker) (M, error) {
 	}
 }
 
-// serve goes through the life of a login: Login, the questions, Start, the session.
+// serve goes through the life of a login: Login, the questions, Start, Screen, the session.
 func (w *worker) serve(ctx context.Context) error {
 	login, err := expect[*wire.Login](ctx, w)
 	if err != nil {
@@ -93,18 +93,18 @@ func (w *worker) serve(ctx context.Context) error {
 		return w.failed(ctx, err)
 	}
 	defer client.Close()
-	start, err := w.awaitStart(ctx, client)
+	start, err := await[*wire.Start](ctx, w, client)
 	if err != nil {
 		return w.failed(ctx, err)
 	}
-	return w.runDesktop(ctx, client, login, start)
+	return w.runSession(ctx, client, login, start)
 }
 
-// awaitStart waits, with the user logged in, until ldm wants the desktop.
-func (w *worker) awaitStart(ctx context.Context, client *session.Client) (*wire.Start, error) {
+// await is expect with the user logged in: it ends with the connection, too.
+func await[M wire.Message](ctx context.Context, w *worker, client *session.Client) (M, error) {
 	ctx, stop := connected(ctx, client)
 	defer stop()
-	return expect[*wire.Start](ctx, w)
+	return expect[M](ctx, w)
 }
 
 // connected returns a context that ends with the connection, too. stop has to be called.

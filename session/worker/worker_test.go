@@ -31,6 +31,8 @@ type daemon struct {
 	done chan error // Run's result
 	log  *syncBuffer
 	stop context.CancelFunc
+
+	screen *wire.Screen // the session's X server, for begin
 }
 
 // syncBuffer is a log to read while it is written.
@@ -63,6 +65,7 @@ func start(t *testing.T) *daemon {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	d := &daemon{Conn: conn, t: t, done: make(chan error, 1), log: new(syncBuffer), stop: stop}
+	d.screen = &wire.Screen{Display: filepath.Join(t.TempDir(), "X"), Cookie: bytes.Repeat([]byte{7}, 16)}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	go func() { d.done <- worker.Run(ctx, theirs, log) }()
 	t.Cleanup(func() {
@@ -78,6 +81,13 @@ func (d *daemon) send(m wire.Message) {
 	if err := d.Send(m); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+// begin has the worker prepare a session and start it on the screen.
+func (d *daemon) begin(m *wire.Start) {
+	d.t.Helper()
+	d.send(m)
+	d.send(d.screen)
 }
 
 // next returns the worker's next message that is no progress.
@@ -123,11 +133,9 @@ func (d *daemon) answer(text string) { d.send(&wire.Answer{Text: &text}) }
 // login describes a login at these servers.
 func login(t *testing.T, servers ...*sshtest.Server) *wire.Login {
 	m := &wire.Login{
-		ID:      "7",
-		User:    sshtest.User,
-		Display: filepath.Join(t.TempDir(), "X"),
-		Cookie:  bytes.Repeat([]byte{7}, 16),
-		Env:     map[string]string{"LTSP_CLIENT": "10.0.0.7"},
+		ID:   "7",
+		User: sshtest.User,
+		Env:  map[string]string{"LTSP_CLIENT": "10.0.0.7"},
 	}
 	for _, s := range servers {
 		m.Servers = append(m.Servers, s.Address())
@@ -156,7 +164,7 @@ func TestSession(t *testing.T) {
 	d := start(t)
 	m := login(t, server)
 	d.authenticate(m)
-	d.send(&wire.Start{Session: "xfce", Language: "de_DE.UTF-8"})
+	d.begin(&wire.Start{Session: "xfce", Language: "de_DE.UTF-8"})
 	d.want(&wire.Started{})
 	d.want(&wire.Ended{})
 	d.exits()
@@ -315,7 +323,8 @@ func TestHangUp(t *testing.T) {
 		func(*daemon, *wire.Login) {},
 		func(d *daemon, m *wire.Login) { d.send(m); d.want(password) },
 		func(d *daemon, m *wire.Login) { d.authenticate(m) },
-		func(d *daemon, m *wire.Login) { d.authenticate(m); d.send(&wire.Start{}); d.want(&wire.Started{}) },
+		func(d *daemon, m *wire.Login) { d.authenticate(m); d.send(&wire.Start{}) },
+		func(d *daemon, m *wire.Login) { d.authenticate(m); d.begin(&wire.Start{}); d.want(&wire.Started{}) },
 	}
 	for _, step := range steps {
 		d := start(t)
@@ -338,7 +347,7 @@ func TestHangUpOnDeafDesktop(t *testing.T) {
 	defer close(release)
 	d := start(t)
 	d.authenticate(login(t, server))
-	d.send(&wire.Start{})
+	d.begin(&wire.Start{})
 	d.want(&wire.Started{})
 	d.Close()
 	d.exits()
@@ -349,6 +358,21 @@ func TestMessagesOutOfTurn(t *testing.T) {
 	for name, send := range map[string]func(*daemon){
 		"answer first": func(d *daemon) { d.answer("x") },
 		"start first":  func(d *daemon) { d.send(&wire.Start{}) },
+		"screen first": func(d *daemon) { d.send(d.screen) },
+		"screen for an answer": func(d *daemon) {
+			d.send(login(t, server))
+			d.want(password)
+			d.send(d.screen)
+		},
+		"screen for a start": func(d *daemon) {
+			d.authenticate(login(t, server))
+			d.send(d.screen)
+		},
+		"two starts": func(d *daemon) {
+			d.authenticate(login(t, server))
+			d.send(&wire.Start{})
+			d.send(&wire.Start{})
+		},
 		"start for an answer": func(d *daemon) {
 			d.send(login(t, server))
 			d.want(password)
@@ -365,13 +389,20 @@ func TestMessagesOutOfTurn(t *testing.T) {
 	}
 }
 
+// Until the screen is there no desktop starts, and a connection that is lost is a login that failed.
 func TestLostBeforeStart(t *testing.T) {
-	server := sshtest.Start(t, sshtest.Config{})
-	d := start(t)
-	d.authenticate(login(t, server))
-	server.Cut()
-	d.want(&wire.Failed{Sentence: "The connection to the server " + server.Address() + " was lost. Log in again."})
-	d.exits()
+	server := sshtest.Start(t, sshtest.Config{Exec: func(e *sshtest.Exec) { t.Errorf("%s runs", e.Line) }})
+	for _, prepare := range []func(*daemon){
+		func(*daemon) {},
+		func(d *daemon) { d.send(&wire.Start{}) },
+	} {
+		d := start(t)
+		d.authenticate(login(t, server))
+		prepare(d)
+		server.Cut()
+		d.want(&wire.Failed{Sentence: "The connection to the server " + server.Address() + " was lost. Log in again."})
+		d.exits()
+	}
 }
 
 func TestEnds(t *testing.T) {
@@ -391,7 +422,7 @@ func TestEnds(t *testing.T) {
 			server = sshtest.Start(t, sshtest.Config{Exec: func(e *sshtest.Exec) { <-ready; tt.exec(e) }})
 			d := start(t)
 			d.authenticate(login(t, server))
-			d.send(&wire.Start{})
+			d.begin(&wire.Start{})
 			d.want(&wire.Started{})
 			close(ready)
 			ended, ok := d.next().(*wire.Ended)
@@ -421,7 +452,7 @@ func TestDesktopThatCannotStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := start(t)
 			d.authenticate(login(t, sshtest.Start(t, tt.config)))
-			d.send(&tt.start)
+			d.begin(&tt.start)
 			if ended, ok := d.next().(*wire.Ended); !ok || !strings.Contains(ended.Sentence, tt.sentence) {
 				t.Errorf("got %#v, want %q", ended, tt.sentence)
 			}
@@ -454,7 +485,7 @@ func TestAgent(t *testing.T) {
 	}})
 	d := start(t)
 	d.authenticate(login(t, server))
-	d.send(&wire.Start{})
+	d.begin(&wire.Start{})
 	d.want(&wire.Started{})
 	if m := <-heard; m == nil || cmp.Diff(m, agentwire.Message(&agentwire.Ping{})) != "" {
 		t.Errorf("the agent heard %#v first", m)

@@ -20,6 +20,7 @@ const maxClients = 512
 // Config says what a Forwarder forwards to.
 type Config struct {
 	Display *Display
+	Cookie  []byte // what the far side knows; nil for a new one
 	Log     *slog.Logger
 }
 
@@ -37,16 +38,18 @@ type Forwarder struct {
 	running sync.WaitGroup
 }
 
-// NewForwarder makes a forwarder with a cookie of its own. The display need not
-// be up yet.
+// NewForwarder makes a forwarder. The display need not be up yet.
 func NewForwarder(config Config) (*Forwarder, error) {
 	if config.Display == nil || config.Log == nil {
 		return nil, errors.New("X11 forwarder: no display or no log")
 	}
+	if config.Cookie == nil {
+		config.Cookie = xauth.NewCookie()
+	}
 	return &Forwarder{
 		display: config.Display,
 		log:     config.Log,
-		cookie:  xauth.NewCookie(),
+		cookie:  config.Cookie,
 		probe:   newProbe(config.Display),
 		clients: make(map[*client]struct{}),
 	}, nil

@@ -103,17 +103,12 @@ func (l *lab) sshByPassword(ctx context.Context) (time.Duration, error) {
 
 // loginOnce logs in at the seat and out again.
 func (s *seat) loginOnce(ctx context.Context) (time.Duration, error) {
-	// A seat that has ended a session restarts its X server.
-	old := s.xServer()
-	display, err := s.watch(ctx)
+	entered, display, err := s.login(ctx, self+" window")
 	if err != nil {
 		return 0, err
 	}
 	defer display.Close()
-	entered, err := s.login(ctx, self+" window")
-	if err != nil {
-		return 0, err
-	}
+	old := s.xServer()
 	at, err := mapped(display)
 	if err != nil {
 		return 0, fmt.Errorf("no window: %w: %s", err, s.log.said.String())
@@ -121,6 +116,7 @@ func (s *seat) loginOnce(ctx context.Context) (time.Duration, error) {
 	if err := s.endWindow(ctx); err != nil {
 		return 0, err
 	}
+	// A seat that has ended a session restarts its X server.
 	return at.Sub(entered), until(ctx, "the login screen is back", func() bool { now := s.xServer(); return now != 0 && now != old })
 }
 

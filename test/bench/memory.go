@@ -86,14 +86,11 @@ func (l *lab) memoryOfSeat(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer s.Close()
-	display, err := s.watch(ctx)
+	_, display, err := s.login(ctx, "icewm-session")
 	if err != nil {
 		return nil, err
 	}
 	defer display.Close()
-	if _, err := s.login(ctx, "icewm-session"); err != nil {
-		return nil, err
-	}
 	if _, err := mapped(display); err != nil {
 		return nil, err
 	}

@@ -67,31 +67,52 @@ func (s *seat) Close() {
 	s.greeters.Close()
 }
 
-// login logs in and returns when the password was entered, with the display of
-// the session.
-func (s *seat) login(ctx context.Context, session ...string) (entered time.Time, err error) {
+// login logs in and returns when the password was entered, with the session's display, which
+// is watched.
+func (s *seat) login(ctx context.Context, session ...string) (entered time.Time, display *xclient.Conn, err error) {
+	entered, old, err := s.authenticate(ctx, session)
+	if err != nil {
+		return entered, nil, err
+	}
+	var watching error
+	err = until(ctx, "the session's X server is up", func() bool {
+		if now := s.xServer(); now == 0 || now == old {
+			return false
+		}
+		display, watching = s.watch(ctx)
+		return watching == nil
+	})
+	if err != nil {
+		return entered, nil, errors.Join(err, watching)
+	}
+	return entered, display, nil
+}
+
+// authenticate logs in, and returns when the password was entered, and the login screen's X server.
+func (s *seat) authenticate(ctx context.Context, session []string) (entered time.Time, x int, err error) {
 	screen, err := s.greeters.Accept()
 	if err != nil {
-		return entered, err
+		return entered, 0, err
 	}
 	defer screen.Close()
+	x = s.xServer()
 	conn, err := s.dialGreetd(ctx)
 	if err != nil {
-		return entered, err
+		return entered, 0, err
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(2 * limit)); err != nil {
-		return entered, err
+		return entered, 0, err
 	}
 	secret := password
 	var request greetd.Request = &greetd.CreateSession{Username: serverUser}
 	for {
 		if err := greetd.WriteRequest(conn, request); err != nil {
-			return entered, err
+			return entered, 0, err
 		}
 		response, err := greetd.ReadResponse(conn)
 		if err != nil {
-			return entered, err
+			return entered, 0, err
 		}
 		switch r := response.(type) {
 		case *greetd.AuthMessage:
@@ -101,11 +122,11 @@ func (s *seat) login(ctx context.Context, session ...string) (entered time.Time,
 			}
 		case *greetd.Success:
 			if _, started := request.(*greetd.StartSession); started {
-				return entered, nil
+				return entered, x, nil
 			}
 			request = &greetd.StartSession{Cmd: session}
 		default:
-			return entered, fmt.Errorf("login: %+v: %s", response, s.log.said.String())
+			return entered, 0, fmt.Errorf("login: %+v: %s", response, s.log.said.String())
 		}
 	}
 }

@@ -57,6 +57,8 @@ func (p *play) run(ctx context.Context) error {
 		{"greeter painted", p.greeter(greeterPicture)},
 		{"name and password typed", p.logIn},
 		{"authenticated", p.authenticated},
+		{"login screen gone", p.screenOver},
+		{"session's X server up", p.findScreen},
 		{"first window of the desktop", p.firstWindow},
 		{"terminal on the desktop", p.desktop},
 		{"program of the client", p.clientProgram},
@@ -188,11 +190,16 @@ func (p *play) clientProgram(ctx context.Context) error {
 	})
 }
 
+// screenOver waits until the X server is gone: the login screen and the session have one each.
+func (p *play) screenOver(ctx context.Context) error {
+	return until(ctx, "the end of the X server", func(context.Context) (bool, error) { return p.screen.over() })
+}
+
 // logOut ends the session from the terminal, and waits until the X server that
 // showed it is gone.
 func (p *play) logOut(ctx context.Context) error {
 	if err := p.screen.typeLine(ctx, "icesh logout"); err != nil {
 		return err
 	}
-	return until(ctx, "the end of the session's X server", func(context.Context) (bool, error) { return p.screen.over() })
+	return p.screenOver(ctx)
 }

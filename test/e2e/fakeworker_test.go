@@ -23,6 +23,7 @@ type fakeWorker struct {
 	raw    *os.File // the same socket
 	stop   func()   // ends the program
 	heard  chan wire.Message
+	screen *wire.Screen // the session's X server
 	server *testbed.Cmd // of the home
 }
 
@@ -55,11 +56,26 @@ func (s *station) fakeLogin(user string) *fakeWorker {
 	expect[*greetd.Success](s.t, s.call(conn, &greetd.StartSession{}))
 	conn.Close()
 	hear[*wire.Start](w)
+	w.screen = hear[*wire.Screen](w)
 	w.send(&wire.Started{})
 	return w
 }
 
 func (s *station) takeWorker(listener net.Listener) *fakeWorker {
+	s.t.Helper()
+	socket, stop := s.takeSocket(listener)
+	copied, err := unix.Dup(int(socket.Fd()))
+	s.must(err)
+	w := &fakeWorker{s: s, raw: os.NewFile(uintptr(copied), "ldm"), stop: stop, heard: make(chan wire.Message, 4096)}
+	w.conn, err = wire.Worker(socket)
+	s.must(err)
+	go w.listen()
+	s.t.Cleanup(w.close)
+	return w
+}
+
+// takeSocket returns ldm's socket that a program hands over, and what ends the program.
+func (s *station) takeSocket(listener net.Listener) (socket *os.File, stop func()) {
 	s.t.Helper()
 	peer, err := listener.Accept()
 	s.must(err)
@@ -70,14 +86,7 @@ func (s *station) takeWorker(listener net.Listener) *fakeWorker {
 	s.must(err)
 	fds, err := unix.ParseUnixRights(&messages[0])
 	s.must(err)
-	copied, err := unix.Dup(fds[0])
-	s.must(err)
-	w := &fakeWorker{s: s, raw: os.NewFile(uintptr(copied), "ldm"), stop: func() { peer.Close() }, heard: make(chan wire.Message, 4096)}
-	w.conn, err = wire.Worker(os.NewFile(uintptr(fds[0]), "ldm"))
-	s.must(err)
-	go w.listen()
-	s.t.Cleanup(w.close)
-	return w
+	return os.NewFile(uintptr(fds[0]), "ldm"), func() { peer.Close() }
 }
 
 // listen hears what ldm says until the session is over, and answers for the home.
