@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -21,13 +22,13 @@ type UnixForward struct {
 	// channel is closed. The end of ctx is the connection's.
 	Serve func(ctx context.Context, program ssh.Channel)
 
-	slots chan struct{}
+	slots *slots
 }
 
 // ForwardUnix asks the server to listen on a Unix socket, until the connection ends: OpenSSH's
 // PROTOCOL, section 2.4. It blocks as long as the server does not answer.
 func (c *Client) ForwardUnix(f UnixForward) error {
-	f.slots = make(chan struct{}, f.Limit)
+	f.slots = newSlots("socket "+path.Base(f.Path), f.Limit)
 	if err := c.addUnix(&f); err != nil {
 		return err
 	}
@@ -70,16 +71,7 @@ func (c *Client) acceptUnix(opened <-chan ssh.NewChannel) {
 			open.Reject(ssh.Prohibited, "this socket was not asked for")
 			continue
 		}
-		select {
-		case f.slots <- struct{}{}:
-		default:
-			open.Reject(ssh.ResourceShortage, "too many programs on this socket")
-			continue
-		}
-		c.task(func() {
-			defer func() { <-f.slots }()
-			c.serveUnix(open, f)
-		})
+		c.accept(open, f.slots, f.Serve)
 	}
 }
 
@@ -92,16 +84,4 @@ func (c *Client) unixForward(extra []byte) *UnixForward {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sockets[socket.Path]
-}
-
-func (c *Client) serveUnix(open ssh.NewChannel, f *UnixForward) {
-	channel, requests, err := open.Accept()
-	if err != nil {
-		return
-	}
-	defer channel.Close()
-	if !c.task(func() { ssh.DiscardRequests(requests) }) {
-		return
-	}
-	f.Serve(c.ctx, channel)
 }

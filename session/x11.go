@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -124,34 +125,13 @@ const maxXClients = 512
 // acceptX11 carries the X clients that the server opens channels for, until the
 // connection ends.
 func (c *Client) acceptX11(opened <-chan ssh.NewChannel) {
-	slots := make(chan struct{}, maxXClients)
+	slots := newSlots("X11", maxXClients)
 	for open := range opened {
 		forwarder := c.forwarding()
 		if forwarder == nil {
 			open.Reject(ssh.Prohibited, "X11 forwarding was not asked for")
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		default:
-			open.Reject(ssh.ResourceShortage, "too many X11 clients")
-			continue
-		}
-		c.task(func() {
-			defer func() { <-slots }()
-			c.serveX11(open, forwarder)
-		})
+		c.accept(open, slots, func(ctx context.Context, channel ssh.Channel) { forwarder.Serve(ctx, channel) })
 	}
-}
-
-func (c *Client) serveX11(open ssh.NewChannel, forwarder *x11.Forwarder) {
-	channel, requests, err := open.Accept()
-	if err != nil {
-		return
-	}
-	if !c.task(func() { ssh.DiscardRequests(requests) }) {
-		channel.Close()
-		return
-	}
-	forwarder.Serve(c.ctx, channel)
 }
