@@ -279,7 +279,7 @@ func TestAttackFullWindows(t *testing.T) {
 			}
 		}
 		return nil
-	}, "windows of channels that wait")
+	}, "windows of programs that wait")
 }
 
 // Programs that are not too many send one byte at a time, for each of which x/crypto keeps fifty.
@@ -315,5 +315,5 @@ func TestAttackSmallPackets(t *testing.T) {
 			t.Errorf("the worker took %d MiB, more than %d", peak, mostPeak)
 		}
 		return programs[0].roundTrip()
-	}, "memory in use while channels wait")
+	}, "memory in use while programs wait")
 }

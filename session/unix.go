@@ -19,16 +19,16 @@ type UnixForward struct {
 	Limit int    // of programs at a time
 
 	// Serve has one program, on a goroutine of its own, until it returns or the
-	// channel is closed. The end of ctx is the connection's.
+	// channel is closed. ctx ends with the connection, or where programs that wait hold too much.
 	Serve func(ctx context.Context, program ssh.Channel)
 
-	slots *slots
+	slots chan struct{}
 }
 
 // ForwardUnix asks the server to listen on a Unix socket, until the connection ends: OpenSSH's
 // PROTOCOL, section 2.4. It blocks as long as the server does not answer.
 func (c *Client) ForwardUnix(f UnixForward) error {
-	f.slots = newSlots("socket "+path.Base(f.Path), f.Limit)
+	f.slots = make(chan struct{}, f.Limit)
 	if err := c.addUnix(&f); err != nil {
 		return err
 	}
@@ -71,7 +71,17 @@ func (c *Client) acceptUnix(opened <-chan ssh.NewChannel) {
 			open.Reject(ssh.Prohibited, "this socket was not asked for")
 			continue
 		}
-		c.accept(open, f.slots, f.Serve)
+		select {
+		case f.slots <- struct{}{}:
+		default:
+			open.Reject(ssh.ResourceShortage, "too many programs on this socket")
+			c.log.Warn("a program is refused: too many are open", "kind", path.Base(f.Path), "most", f.Limit)
+			continue
+		}
+		c.task(func() {
+			defer func() { <-f.slots }()
+			c.serveUnix(open, f)
+		})
 	}
 }
 
@@ -84,4 +94,14 @@ func (c *Client) unixForward(extra []byte) *UnixForward {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sockets[socket.Path]
+}
+
+func (c *Client) serveUnix(open ssh.NewChannel, f *UnixForward) {
+	channel, requests, err := open.Accept()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.carry(path.Base(f.Path), channel, requests, cancel, func(channel ssh.Channel) { f.Serve(ctx, channel) })
 }

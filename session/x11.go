@@ -125,13 +125,33 @@ const maxXClients = 512
 // acceptX11 carries the X clients that the server opens channels for, until the
 // connection ends.
 func (c *Client) acceptX11(opened <-chan ssh.NewChannel) {
-	slots := newSlots("X11", maxXClients)
+	slots := make(chan struct{}, maxXClients)
 	for open := range opened {
 		forwarder := c.forwarding()
 		if forwarder == nil {
 			open.Reject(ssh.Prohibited, "X11 forwarding was not asked for")
 			continue
 		}
-		c.accept(open, slots, func(ctx context.Context, channel ssh.Channel) { forwarder.Serve(ctx, channel) })
+		select {
+		case slots <- struct{}{}:
+		default:
+			open.Reject(ssh.ResourceShortage, "too many X11 clients")
+			c.log.Warn("a program is refused: too many are open", "kind", "X11", "most", cap(slots))
+			continue
+		}
+		c.task(func() {
+			defer func() { <-slots }()
+			c.serveX11(open, forwarder)
+		})
 	}
+}
+
+func (c *Client) serveX11(open ssh.NewChannel, forwarder *x11.Forwarder) {
+	channel, requests, err := open.Accept()
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.carry("X11", channel, requests, cancel, func(channel ssh.Channel) { forwarder.Serve(ctx, channel) })
 }

@@ -28,16 +28,13 @@ const (
 	// behindWithin is how long a channel may be behind before it counts. A link of 1 Gbit/s brings 12 MB
 	// meanwhile, and an X server serves each program that draws several times.
 	behindWithin = 100 * time.Millisecond
-
-	// sayEvery is how often the log says what was ended.
-	sayEvery = 10 * time.Second
 )
 
 // Config says what a Budget allows.
 type Config struct {
 	Stalled int          // bytes of windows; 0 for StalledLimit
 	Heap    uint64       // bytes in use; 0 for HeapLimit
-	Log     *slog.Logger // for what is ended
+	Log     *slog.Logger // for what is ended; a limited one
 }
 
 // Budget watches the channels of a connection.
@@ -54,8 +51,8 @@ type Budget struct {
 
 	mu       sync.Mutex
 	channels []*Channel // the oldest first
-	ended    bool       // one was, because of the heap: it is garbage by now
-	report   report
+
+	ended bool // one was, because of the heap: it is garbage by now
 }
 
 // New returns a budget that Close ends.
@@ -63,7 +60,6 @@ func New(config Config) *Budget {
 	config.Stalled = cmp.Or(config.Stalled, StalledLimit)
 	config.Heap = cmp.Or(config.Heap, HeapLimit)
 	b := &Budget{config: config, most: int32(config.Stalled / window), stop: make(chan struct{})}
-	b.report.log = config.Log
 	heap.OnCollection(b.collected)
 	return b
 }
@@ -76,9 +72,6 @@ func (b *Budget) Close() {
 	}
 	b.mu.Unlock()
 	b.tasks.Wait()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.report.say(time.Now())
 }
 
 // collected is called after a collection of the heap; false ends that.

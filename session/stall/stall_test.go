@@ -68,43 +68,6 @@ func TestYoungest(t *testing.T) {
 	})
 }
 
-// TestSaid counts what the log is told of many that end one after the other.
-func TestSaid(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		b := New(Config{Stalled: window, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		b.Add("X11", fake{}, func() { t.Error("the oldest was ended") })
-		began := time.Now()
-		for range 100 {
-			added := make(chan *Channel, 1)
-			added <- b.Add("socket", fake{}, func() { go func() { (<-added).Remove() }() })
-			time.Sleep(5 * behindWithin)
-			b.alarm() // as a reader does
-			time.Sleep(5 * behindWithin)
-		}
-		b.Close()
-		lines := strings.Count(log.String(), "\n")
-		if most := int(time.Since(began)/sayEvery) + 2; lines == 0 || lines > most {
-			t.Errorf("%d lines, want 1 to %d", lines, most)
-		}
-		total := 0
-		for line := range strings.Lines(log.String()) {
-			var n int
-			for field := range strings.FieldsSeq(line) {
-				if value, ok := strings.CutPrefix(field, "closed="); ok {
-					for _, digit := range value {
-						n = 10*n + int(digit-'0')
-					}
-				}
-			}
-			total += n
-		}
-		if total != 100 {
-			t.Errorf("the log tells of %d, want 100:\n%s", total, log.String())
-		}
-	})
-}
-
 func BenchmarkRead(b *testing.B) {
 	buf := make([]byte, 64<<10)
 	budget := New(Config{Log: slog.New(slog.DiscardHandler)})

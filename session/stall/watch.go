@@ -1,7 +1,6 @@
 package stall
 
 import (
-	"log/slog"
 	"runtime"
 	"slices"
 	"time"
@@ -57,15 +56,15 @@ func (b *Budget) look(now time.Time) (again bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	behind := b.behind(now)
-	over := len(behind) - int(b.most)
-	if over <= 0 && len(behind) > 0 && b.heavy.Load() {
-		over, b.ended = 1, true
+	n := len(behind)
+	switch over := n - int(b.most); {
+	case over > 0:
+		b.endThem(behind[n-over:], "windows of programs that wait", n)
+	case n > 0 && b.heavy.Load():
+		b.ended = true
+		b.endThem(behind[n-1:], "memory in use while programs wait", n)
 	}
-	if over > 0 {
-		b.endThem(behind[len(behind)-over:])
-		b.report.behind, b.report.heap = len(behind), b.ended
-	}
-	return !b.report.tell(now) || b.due()
+	return b.due()
 }
 
 // behind returns the channels that have not been seen with nothing left for long enough, the oldest first.
@@ -82,51 +81,15 @@ func (b *Budget) behind(now time.Time) []*Channel {
 	return behind
 }
 
-// endThem ends channels.
-func (b *Budget) endThem(youngest []*Channel) {
+// endThem ends channels, because of a rule.
+func (b *Budget) endThem(youngest []*Channel, rule string, behind int) {
+	ended := make(map[string]int) // by kind
 	for _, c := range youngest {
-		b.report.add(c.kind)
+		ended[c.kind]++
 		c.end()
 	}
 	b.channels = slices.DeleteFunc(b.channels, func(c *Channel) bool { return slices.Contains(youngest, c) })
-}
-
-// report is what the log is still to be told.
-type report struct {
-	log    *slog.Logger
-	ended  map[string]int // by kind
-	behind int            // channels, when some were ended last
-	heap   bool           // because of the heap
-	last   time.Time
-}
-
-func (r *report) add(kind string) {
-	if r.ended == nil {
-		r.ended = make(map[string]int)
+	for kind, n := range ended {
+		b.config.Log.Warn("programs are closed: too much of what they send waits", "rule", rule, "kind", kind, "closed", n, "waiting", behind)
 	}
-	r.ended[kind]++
-}
-
-// tell tells what there is, unless it did just before. It reports whether nothing is left to tell.
-func (r *report) tell(now time.Time) bool {
-	if len(r.ended) > 0 && now.Sub(r.last) < sayEvery {
-		return false
-	}
-	r.say(now)
-	return true
-}
-
-func (r *report) say(now time.Time) {
-	if len(r.ended) == 0 {
-		return
-	}
-	rule := "windows of channels that wait"
-	if r.heap {
-		rule = "memory in use while channels wait"
-	}
-	for kind, n := range r.ended {
-		r.log.Warn("programs were closed: too much waits for the display or the sound",
-			"rule", rule, "kind", kind, "closed", n, "waiting", r.behind)
-	}
-	r.ended, r.last = nil, now
 }
