@@ -3,6 +3,7 @@ package ldm
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -74,7 +75,7 @@ func (s *Seat) accept(l *net.UnixListener) {
 			continue
 		}
 		last++
-		id, c := last, newConn(socket, s.quit)
+		id, c := last, newConn(socket, s.quit, s.Log)
 		s.Log.Info("a greeter connected")
 		s.tasks.Go(func() {
 			defer func() { <-slots }()
@@ -112,6 +113,7 @@ func (s *Seat) serve(id login.ConnID, c *conn) {
 // that does not read holds up nobody.
 type conn struct {
 	socket *net.UnixConn
+	log    *slog.Logger
 	out    chan greetd.Response
 	closed sync.Once
 	quit   chan struct{}
@@ -119,8 +121,8 @@ type conn struct {
 }
 
 // newConn returns a connection that lasts no longer than the seat.
-func newConn(socket *net.UnixConn, seat <-chan struct{}) *conn {
-	c := &conn{socket: socket, out: make(chan greetd.Response, maxReplies), quit: make(chan struct{})}
+func newConn(socket *net.UnixConn, seat <-chan struct{}, log *slog.Logger) *conn {
+	c := &conn{socket: socket, log: log, out: make(chan greetd.Response, maxReplies), quit: make(chan struct{})}
 	c.writer.Go(func() { c.write(seat) })
 	return c
 }
@@ -151,6 +153,7 @@ func (c *conn) reply(r greetd.Response) {
 	select {
 	case c.out <- r:
 	default:
+		c.log.Warn("a greeter loses its connection: it does not read", "responses", len(c.out))
 		c.close()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"goldm/internal/failure"
+	"goldm/session/stall"
 	"goldm/session/x11"
 )
 
@@ -23,6 +24,7 @@ type Client struct {
 	limits Limits
 	long   time.Duration // Config's LongLink
 	log    *slog.Logger
+	stalls *stall.Budget // of the channels that the server opens
 
 	ctx    context.Context // done when the connection is
 	cancel context.CancelFunc
@@ -51,6 +53,7 @@ func newClient(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *s
 		log:    config.Log,
 		done:   make(chan struct{}),
 	}
+	c.stalls = stall.New(stall.Config{Stalled: config.Limits.Stalled, Heap: config.Limits.Heap, Log: c.log.With("user", config.User)})
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	xClients := c.ssh.HandleChannelOpen("x11")
 	c.tasks.Go(func() { c.acceptX11(xClients) })
@@ -102,6 +105,7 @@ func (c *Client) Close() error {
 		err = errors.Join(err, f.Close())
 	}
 	c.tasks.Wait()
+	c.stalls.Close()
 	return err
 }
 

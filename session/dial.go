@@ -17,6 +17,7 @@ import (
 	"goldm/session/hostkeys"
 	"goldm/session/internal/backoff"
 	"goldm/session/prompt"
+	"goldm/session/stall"
 )
 
 // Config describes a login.
@@ -60,7 +61,7 @@ type Config struct {
 // each answer that it does not give itself.
 const DefaultLongLink = 3 * time.Millisecond
 
-// Limits bound what a server may make a client wait for. Zero fields have the
+// Limits bound what a server may make a client wait for, and keep. Zero fields have the
 // values of DefaultLimits.
 type Limits struct {
 	Connect   time.Duration // of the TCP connection
@@ -70,6 +71,11 @@ type Limits struct {
 	Turn      time.Duration // of a server's answer, to a step of the authentication or to a command's start
 	Ping      time.Duration // between keepalives
 	Dead      time.Duration // silence after which the connection is dead; noticed within Dead + Ping
+
+	// What the channels that the server opens may hold of what this side does not take, and how much of the heap may be
+	// in use meanwhile, in bytes. See package stall.
+	Stalled int
+	Heap    uint64
 }
 
 // DefaultLimits are meant for people who wait. A turn is longer than sshd's LoginGraceTime
@@ -83,6 +89,8 @@ func DefaultLimits() Limits {
 		Turn:      150 * time.Second,
 		Ping:      7 * time.Second,
 		Dead:      21 * time.Second,
+		Stalled:   stall.StalledLimit,
+		Heap:      stall.HeapLimit,
 	}
 }
 
@@ -107,6 +115,8 @@ func (c *Config) setDefaults() {
 		Turn:      cmp.Or(c.Limits.Turn, d.Turn),
 		Ping:      cmp.Or(c.Limits.Ping, d.Ping),
 		Dead:      cmp.Or(c.Limits.Dead, d.Dead),
+		Stalled:   cmp.Or(c.Limits.Stalled, d.Stalled),
+		Heap:      cmp.Or(c.Limits.Heap, d.Heap),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -18,7 +19,7 @@ type UnixForward struct {
 	Limit int    // of programs at a time
 
 	// Serve has one program, on a goroutine of its own, until it returns or the
-	// channel is closed. The end of ctx is the connection's.
+	// channel is closed. ctx ends with the connection, or where programs that wait hold too much.
 	Serve func(ctx context.Context, program ssh.Channel)
 
 	slots chan struct{}
@@ -74,6 +75,7 @@ func (c *Client) acceptUnix(opened <-chan ssh.NewChannel) {
 		case f.slots <- struct{}{}:
 		default:
 			open.Reject(ssh.ResourceShortage, "too many programs on this socket")
+			c.log.Warn("a program is refused: too many are open", "kind", path.Base(f.Path), "most", f.Limit)
 			continue
 		}
 		c.task(func() {
@@ -99,9 +101,7 @@ func (c *Client) serveUnix(open ssh.NewChannel, f *UnixForward) {
 	if err != nil {
 		return
 	}
-	defer channel.Close()
-	if !c.task(func() { ssh.DiscardRequests(requests) }) {
-		return
-	}
-	f.Serve(c.ctx, channel)
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.carry(path.Base(f.Path), channel, requests, cancel, func(channel ssh.Channel) { f.Serve(ctx, channel) })
 }

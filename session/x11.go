@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -135,6 +136,7 @@ func (c *Client) acceptX11(opened <-chan ssh.NewChannel) {
 		case slots <- struct{}{}:
 		default:
 			open.Reject(ssh.ResourceShortage, "too many X11 clients")
+			c.log.Warn("a program is refused: too many are open", "kind", "X11", "most", cap(slots))
 			continue
 		}
 		c.task(func() {
@@ -149,9 +151,7 @@ func (c *Client) serveX11(open ssh.NewChannel, forwarder *x11.Forwarder) {
 	if err != nil {
 		return
 	}
-	if !c.task(func() { ssh.DiscardRequests(requests) }) {
-		channel.Close()
-		return
-	}
-	forwarder.Serve(c.ctx, channel)
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.carry("X11", channel, requests, cancel, func(channel ssh.Channel) { forwarder.Serve(ctx, channel) })
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -17,6 +18,10 @@ const (
 
 	// calm is how long without one a program rests.
 	calm = time.Second
+
+	// memoryLimit is from how many bytes on a program collects sooner than by the percentages above. Beside all that a session
+	// may carry at a time a client with 512 MiB has little more.
+	memoryLimit = 160 << 20
 )
 
 // Tend looks after the program's heap from now on, unless the user does by GOGC. A program calls it once, at
@@ -27,6 +32,9 @@ func Tend() {
 	}
 	k := &keeper{set: func(percent int) { debug.SetGCPercent(percent) }, trim: debug.FreeOSMemory}
 	k.set(resting)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	k.watch()
 }
 
@@ -40,13 +48,30 @@ type keeper struct {
 	timer *time.Timer // runs while the program works
 }
 
-// watch has the next collection noted, and so on.
+// watch has each collection noted.
 func (k *keeper) watch() {
-	sentinel := &[]*keeper{k} // with a pointer, so that it lies in no block with others
-	runtime.AddCleanup(sentinel, func(k *keeper) {
+	OnCollection(func() bool {
 		k.collected(time.Now())
-		k.watch()
-	}, k)
+		return true
+	})
+}
+
+// OnCollection has f called after each collection, as long as it returns true. Its caller is a goroutine of the
+// runtime's, which it must not block.
+func OnCollection(f func() bool) {
+	sentinel := &[]func() bool{f} // with a pointer, so that it lies in no block with others
+	runtime.AddCleanup(sentinel, func(f func() bool) {
+		if f() {
+			OnCollection(f)
+		}
+	}, f)
+}
+
+// Live returns how much the last collection found in use, in bytes.
+func Live() uint64 {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return live[0].Value.Uint64()
 }
 
 // collected notes a collection.

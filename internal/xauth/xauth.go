@@ -81,10 +81,14 @@ func ReadFile(name string) ([]Entry, error) {
 // Read reads a file's entries to its end. Beside an error it returns what came
 // before, since a file that is cut short is still good for that.
 func Read(r io.Reader) ([]Entry, error) {
-	in := bufio.NewReader(io.LimitReader(r, maxFile))
+	limited := &io.LimitedReader{R: r, N: maxFile}
+	in := bufio.NewReader(limited)
 	var entries []Entry
 	for {
-		if _, err := in.Peek(1); err == io.EOF {
+		switch _, err := in.Peek(1); {
+		case err == io.EOF && limited.N == 0:
+			return entries, fmt.Errorf("%d bytes or more", maxFile)
+		case err == io.EOF:
 			return entries, nil
 		}
 		if len(entries) == maxEntries {

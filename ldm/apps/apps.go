@@ -18,7 +18,7 @@ const (
 	maxRunning = 64       // programs of a login at once
 	maxBytes   = 32 << 10 // of a program's arguments, in all
 	umask      = 0o022    // of programs, as login(1) has it; ldm's own is stricter
-	maxStartup = 1 << 10  // bytes of a startup notification's id
+	maxStartup = 255      // bytes of a startup notification's id; localapps takes no more
 
 	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
 )

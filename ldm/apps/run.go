@@ -85,7 +85,9 @@ func (a *Apps) launch(path string, run *wire.Run, home Home) (*supervise.Process
 	ctx, cancel := context.WithTimeout(a.ctx, launchLimit)
 	defer cancel()
 	env := slices.Concat(a.place.env, home.Env())
-	if id := run.Startup; id != "" && len(id) <= maxStartup && !strings.ContainsRune(id, 0) {
+	if id := run.Startup; id != "" && (len(id) > maxStartup || strings.ContainsRune(id, 0)) {
+		a.log.Warn("a program starts without its startup notification, whose id makes no sense", "request", run.ID, "bytes", len(id))
+	} else if id != "" {
 		env = append(env, "DESKTOP_STARTUP_ID="+id)
 	}
 	dirs := []string{home.Path()}

@@ -3,13 +3,13 @@ package menu
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"goldm/internal/desktopentry"
+	"goldm/internal/whole"
 )
 
 const suffix = ".desktop"
@@ -40,6 +40,7 @@ func (c *collector) findSources() {
 			}
 			if entry.IsDir() {
 				if strings.Count(below, "/") >= maxDepth {
+					c.log.Warn("desktop files left out: the folder lies too deep", "folder", file)
 					return fs.SkipDir
 				}
 				return nil
@@ -84,5 +85,5 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, limit))
+	return whole.Read(file, limit)
 }

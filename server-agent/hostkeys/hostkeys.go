@@ -11,11 +11,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"goldm/internal/whole"
 )
 
 // Folder is where sshd keeps its keys.
@@ -110,7 +111,7 @@ func read(path string) (string, error) {
 		return "", err
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile))
+	text, err := whole.Read(file, maxFile)
 	if err != nil {
 		return "", err
 	}

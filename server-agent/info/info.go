@@ -3,7 +3,6 @@ package info
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +10,7 @@ import (
 	"syscall"
 
 	"goldm/internal/infowire"
+	"goldm/internal/whole"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/xsessions"
 )
@@ -143,9 +143,9 @@ func (s *Source) read(path string) (string, error) {
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s: not a plain file", path)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxFile))
+	text, err := whole.Read(file, maxFile)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return string(text), nil
 }

@@ -3,6 +3,8 @@ package sessions
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -39,6 +41,8 @@ const (
 // maxList bounds the sessions that are listed.
 const maxList = 10000
 
+var errTooMany = fmt.Errorf("over %d sessions", maxList)
+
 // List returns the sessions that this process may see, the oldest first.
 func List(ctx context.Context) ([]Session, error) {
 	found, err := scan()
@@ -47,8 +51,12 @@ func List(ctx context.Context) ([]Session, error) {
 	defer cancel()
 	name := userNames(ctx)
 	for _, p := range found {
-		if p.keeper || len(list) == maxList {
+		if p.keeper {
 			continue
+		}
+		if len(list) == maxList {
+			err = errors.Join(err, errTooMany)
+			break
 		}
 		s := p.session
 		s.User = name(p.uid)
@@ -79,11 +87,16 @@ func Others(ctx context.Context, id string) ([]Session, error) {
 	name := userNames(ctx)
 	var list []Session
 	for _, p := range found {
-		if p.isOther(id) && !p.ending && len(list) < maxList {
-			s := p.session
-			s.User = name(p.uid)
-			list = append(list, s)
+		if !p.isOther(id) || p.ending {
+			continue
 		}
+		if len(list) == maxList {
+			err = errors.Join(err, errTooMany)
+			break
+		}
+		s := p.session
+		s.User = name(p.uid)
+		list = append(list, s)
 	}
 	return list, err
 }

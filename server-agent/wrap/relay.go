@@ -27,7 +27,9 @@ func newRelay(w io.Writer) (*relay, error) {
 	r := &relay{in: in, out: out}
 	r.copied.Go(func() {
 		io.Copy(lossy{w}, io.LimitReader(out, maxOutput))
-		io.Copy(io.Discard, out)
+		if n, _ := io.Copy(io.Discard, out); n > 0 {
+			fmt.Fprintf(w, "\nThe desktop said %d bytes more, which are left out.\n", n)
+		}
 	})
 	return r, nil
 }

@@ -1,10 +1,11 @@
 package xsessions
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"strings"
+
+	"goldm/internal/whole"
 )
 
 // maxFile bounds what is read of a .desktop file, in bytes. Those of sessions
@@ -28,12 +29,14 @@ var errHidden = errors.New("hidden")
 
 // parse reads the file of the session id.
 func parse(id string, r io.Reader) (*Session, error) {
+	text, err := whole.Read(r, maxFile)
+	if err != nil {
+		return nil, err
+	}
 	s := &Session{ID: id}
-	lines := bufio.NewScanner(io.LimitReader(r, maxFile))
-	lines.Buffer(nil, maxFile)
 	group := ""
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
 			group = line
 			continue
@@ -45,9 +48,6 @@ func parse(id string, r io.Reader) (*Session, error) {
 		if err := s.set(strings.TrimSpace(key), unescape(strings.TrimSpace(value))); err != nil {
 			return nil, err
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
 	}
 	if len(s.Exec) == 0 {
 		return nil, errors.New("no Exec")

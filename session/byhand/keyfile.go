@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"goldm/internal/whole"
 	"goldm/session/prompt"
 )
 
@@ -116,7 +116,7 @@ func readPrivate(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a file")
 	}
-	content, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
+	content, err := whole.Read(file, maxKeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func readPublic(path string) ssh.PublicKey {
 		return nil
 	}
 	defer file.Close()
-	line, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
+	line, err := whole.Read(file, maxKeyFile)
 	if err != nil {
 		return nil
 	}

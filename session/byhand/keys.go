@@ -174,10 +174,18 @@ func (k *keyring) offer(again func()) []ssh.Signer {
 		return []ssh.Signer{i}
 	}
 	var signers []ssh.Signer
+	more := 0
 	for _, i := range k.identities {
-		if !i.offered && !i.useless && len(signers)+k.offered() < maxKeys {
+		switch {
+		case i.offered || i.useless:
+		case len(signers)+k.offered() < maxKeys:
 			signers = append(signers, i)
+		default:
+			more++
 		}
+	}
+	if more > 0 {
+		k.log.Info("keys are not offered: a server takes so many tries for an attack", "offered", maxKeys, "more", more)
 	}
 	return signers
 }

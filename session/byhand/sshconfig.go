@@ -3,7 +3,6 @@ package byhand
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/kevinburke/ssh_config"
+
+	"goldm/internal/whole"
 )
 
 // maxSSHConfig bounds what is read of ~/.ssh/config, in bytes.
@@ -38,9 +39,9 @@ func readHostConfig(path, alias string) (hostConfig, error) {
 		return hostConfig{}, err
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSSHConfig))
+	content, err := whole.Read(file, maxSSHConfig)
 	if err != nil {
-		return hostConfig{}, err
+		return hostConfig{}, fmt.Errorf("%s: %w", path, err)
 	}
 	h, err := parseHostConfig(content, alias)
 	if err != nil {

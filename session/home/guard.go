@@ -39,6 +39,15 @@ const (
 
 	// maxCarried bounds a packet that is carried, in bytes; OpenSSH's is 256 KiB.
 	maxCarried = 1 << 20
+
+	// maxAsking bounds the packets about lock files that wait for an answer, or for another one. The next ones wait in the socket.
+	maxAsking = 32
+
+	// maxOpening bounds the openings of lock files that the server has not answered; more are refused.
+	maxOpening = 1024
+
+	// maxForeign bounds the folders that other computers are known to have. The oldest is forgotten, and asked for again.
+	maxForeign = 256
 )
 
 // ErrBusy is what a Lock returns for a file that another computer has locked.
@@ -58,6 +67,7 @@ type guard struct {
 	toHere  *stream
 	toThere *stream
 	asking  sync.WaitGroup
+	slots   chan struct{} // holds one for each packet that waits here
 
 	mu      sync.Mutex
 	passing map[string]chan struct{} // by file, its last opening that has not gone on; closed after that
@@ -101,6 +111,7 @@ func newGuard(ctx context.Context, lock Lock, here, there io.Writer, log *slog.L
 		ctx: ctx, lock: lock, log: log, toHere: newStream(here), toThere: newStream(there),
 		passing: make(map[string]chan struct{}), turns: make(map[string]chan struct{}), locks: make(map[string]*held), leaving: make(map[string]*held),
 		opening: make(map[uint32]*held), handles: make(map[string]*held), foreign: make(map[string]time.Time), refuse: stillBusy,
+		slots: make(chan struct{}, maxAsking),
 	}
 }
 
@@ -147,14 +158,11 @@ func (g *guard) request(p packet) bool {
 	case typeOpen:
 		file, rest, err := cutString(body)
 		writes := len(rest) >= 4 && binary.BigEndian.Uint32(rest)&openForWriting != 0
-		if err != nil || !writes || path.Base(file) != lockFile {
+		if err != nil || !writes || path.Base(file) != lockFile || len(p) > maxPacket {
 			return false
 		}
 		p, done := bytes.Clone(p), g.pass(file)
-		g.asking.Go(func() {
-			defer done()
-			g.open(id, file, p)
-		})
+		g.wait(done, func() { g.open(id, file, p) })
 		return true
 	case typeLstat, typeStat:
 		file, _, err := cutString(body)
@@ -172,6 +180,21 @@ func (g *guard) request(p packet) bool {
 		}
 	}
 	return false
+}
+
+// wait does something that has to wait, and then calls done. It waits itself while too much else does.
+func (g *guard) wait(done, do func()) {
+	select {
+	case g.slots <- struct{}{}:
+	case <-g.ctx.Done():
+		done()
+		return
+	}
+	g.asking.Go(func() {
+		defer func() { <-g.slots }()
+		defer done()
+		do()
+	})
 }
 
 // pass begins an opening, which goes on with done.
@@ -198,11 +221,11 @@ func (g *guard) follow(file string, p packet) bool {
 	g.mu.Lock()
 	passed := g.passing[file]
 	g.mu.Unlock()
-	if passed == nil {
+	if passed == nil || len(p) > maxPacket {
 		return false
 	}
 	p = bytes.Clone(p)
-	g.asking.Go(func() {
+	g.wait(func() {}, func() {
 		<-passed
 		g.toThere.write(p, false)
 	})
@@ -237,12 +260,24 @@ func (g *guard) open(id uint32, file string, p packet) {
 	if err != nil {
 		g.log.Warn("a profile is not locked on the server", "file", file, "err", err)
 	}
-	if h != nil {
-		g.mu.Lock()
-		g.opening[id] = h
-		g.mu.Unlock()
+	if h != nil && !g.note(id, h) {
+		g.log.Warn("the server does not answer: a profile is not opened", "file", file)
+		g.deny(id)
+		return
 	}
 	g.toThere.write(p, false) // an error ends the other direction
+}
+
+// note notes a request that opens a lock file, unless the server leaves too many unanswered.
+func (g *guard) note(id uint32, h *held) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.opening) >= maxOpening || g.opening[id] != nil {
+		g.drop(h)
+		return false
+	}
+	g.opening[id] = h
+	return true
 }
 
 // acquire locks a file, or counts another user of its lock. One at a time does so
@@ -329,7 +364,21 @@ func (g *guard) remember(file string, busy bool) {
 	if g.foreign[folder].IsZero() {
 		g.log.Info("a profile is in use on another computer", "file", file)
 	}
+	if len(g.foreign) >= maxForeign {
+		g.forget()
+	}
 	g.foreign[folder] = time.Now()
+}
+
+// forget forgets the folder that was foreign longest ago. g.mu is held.
+func (g *guard) forget() {
+	oldest := ""
+	for folder, since := range g.foreign {
+		if oldest == "" || since.Before(g.foreign[oldest]) {
+			oldest = folder
+		}
+	}
+	delete(g.foreign, oldest)
 }
 
 // closed is told of a handle that is being closed.

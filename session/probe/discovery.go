@@ -20,6 +20,7 @@ type discovery struct {
 
 	seen  map[string]bool // addresses that need no more thought
 	found int
+	full  bool // the log was told
 }
 
 // newDiscovery returns nil where servers are not to be discovered.
@@ -43,7 +44,14 @@ func newDiscovery(w *wire.Watch, log *slog.Logger) (*discovery, error) {
 // take tells whether a server that another one named is to be watched from now on.
 func (d *discovery) take(server, by string) bool {
 	address, err := session.Address(server)
-	if err != nil || d.seen[address] || len(d.seen) > wire.MaxServers+maxFound || d.found == maxFound {
+	if err != nil || d.seen[address] {
+		return false
+	}
+	if len(d.seen) > wire.MaxServers+maxFound || d.found == maxFound {
+		if !d.full {
+			d.full = true
+			d.log.Warn("servers are not used: others name too many", "named by", by, "most", maxFound)
+		}
 		return false
 	}
 	d.seen[address] = true

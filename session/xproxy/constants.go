@@ -15,6 +15,12 @@ const (
 	// maxKept bounds a reply that is kept, maxKeptAll all of them, in bytes.
 	maxKept    = 512 << 10
 	maxKeptAll = 4 << 20
+
+	// maxComing bounds what has come of replies that are to be kept, of all programs, in bytes.
+	maxComing = 8 << 20
+
+	// maxUnread bounds what the far half has answered and no program has read, of all programs, in bytes.
+	maxUnread = 16 << 20
 )
 
 // constants holds the replies of one X server. It may be used from several goroutines.
@@ -22,6 +28,8 @@ type constants struct {
 	server  *server
 	watched *watched
 	touched *touched
+	coming  room
+	unread  room
 
 	mu      sync.Mutex
 	replies map[string][]byte // without errors, nor silent requests that may fail
@@ -36,6 +44,8 @@ func newConstants(s *server, w *watched) *constants {
 		server:  s,
 		watched: w,
 		touched: &touched{ids: make(map[uint32]bool)},
+		coming:  room{most: maxComing},
+		unread:  room{most: maxUnread},
 		replies: make(map[string][]byte),
 		names:   make(map[uint32]string),
 		atoms:   make(map[string]uint32),

@@ -28,6 +28,7 @@ type program struct {
 	ledger ledger
 	out    []byte // for the program
 	late   []byte // replies of ours that wait for the end of a message
+	unread int64  // bytes of our replies that wait, for constants.unread
 	within bool   // the last of out is not the end of a message
 	ended  bool   // nothing comes to out any more
 	gone   bool   // the program reads no more
@@ -58,6 +59,7 @@ func (p *program) carry(conn net.Conn, stream *mux.Stream) error {
 	p.mu.Unlock()
 	tasks.Wait()
 	p.ledger.left()
+	p.ledger.constants.unread.give(p.unread)
 	return err
 }
 
@@ -70,13 +72,18 @@ func (p *program) write(conn net.Conn) {
 		for len(p.out) == 0 && !p.ended {
 			p.change.Wait()
 		}
-		out, p.out = p.out, out[:0]
-		p.change.Broadcast()
-		p.mu.Unlock()
-		if len(out) == 0 {
+		if len(p.out) == 0 {
+			p.mu.Unlock()
 			return
 		}
-		if _, err := conn.Write(out); err != nil {
+		out, p.out = p.out, out[:0]
+		ours := p.unread
+		p.unread = 0
+		p.change.Broadcast()
+		p.mu.Unlock()
+		_, err := conn.Write(out)
+		p.ledger.constants.unread.give(ours)
+		if err != nil {
 			break
 		}
 		if cap(out) > 2*bufferSize {
@@ -191,10 +198,15 @@ func (p *program) wants(r x11.Request) bool {
 func (p *program) request(r x11.Request, whole, body []byte) verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if whole != nil && len(p.out)+len(p.late) > maxBacklog {
+	unread := &p.ledger.constants.unread
+	if whole != nil && (len(p.out)+len(p.late) > maxBacklog || unread.full()) {
 		whole = nil
 	}
 	v, reply := p.ledger.request(r, whole, body)
+	if !p.gone {
+		unread.held.Add(int64(len(reply)))
+		p.unread += int64(len(reply))
+	}
 	switch {
 	case reply == nil || p.gone:
 	case p.within:
@@ -223,6 +235,7 @@ func (p *program) lose() {
 // carryAnswers carries what the server says until either side closes.
 func (p *program) carryAnswers(stream io.Reader) error {
 	a := newAnswers(p)
+	defer a.forget()
 	buf := make([]byte, bufferSize)
 	have := 0
 	for {
@@ -256,6 +269,7 @@ type answers struct {
 	body    int64        // bytes still to come of the current message
 	keep    *expected    // what the current reply is to be kept for
 	kept    bytes.Buffer // what has come of it
+	coming  int64        // how long it is, for constants.coming
 }
 
 func newAnswers(p *program) *answers { return &answers{program: p} }
@@ -302,12 +316,24 @@ func (a *answers) finish() {
 	p := a.program
 	if a.keep != nil {
 		p.ledger.keep(a.keep, bytes.Clone(a.kept.Bytes()))
-		a.keep = nil
-		a.kept = bytes.Buffer{}
+		a.forget()
 	}
 	p.within = false
 	p.out = append(p.out, p.late...)
 	p.late = nil
+}
+
+// hold prepares for the reply that begins to be kept, if there is room.
+func (a *answers) hold(keep *expected, size int64) {
+	if keep != nil && a.program.ledger.constants.coming.take(size) {
+		a.keep, a.coming = keep, size
+	}
+}
+
+// forget ends that.
+func (a *answers) forget() {
+	a.program.ledger.constants.coming.give(a.coming)
+	a.keep, a.kept, a.coming = nil, bytes.Buffer{}, 0
 }
 
 // begin begins the message that data begins with, and returns how much of it is done; 0
@@ -328,7 +354,7 @@ func (a *answers) begin(data []byte) (head int, err error) {
 		return x11.AnswerHead, nil
 	}
 	a.body = x11.AnswerSize(p.order, data) - x11.AnswerHead
-	a.keep = keep
+	a.hold(keep, a.body+x11.AnswerHead)
 	a.pass(data[:x11.AnswerHead])
 	return x11.AnswerHead, nil
 }
