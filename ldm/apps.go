@@ -5,7 +5,9 @@ import (
 	"context"
 	"log/slog"
 
+	"goldm/internal/failure"
 	"goldm/ldm/apps"
+	"goldm/ldm/localdisplay"
 	"goldm/ldm/wire"
 )
 
@@ -18,7 +20,7 @@ func (l *local) newApps(lang string) {
 		config.Policy = &apps.Policy{Allowed: s.Settings.Apps.Whitelist}
 	}
 	if s.x != nil {
-		config.Display, config.Cookie = s.x.Display, s.x.Cookie
+		l.x = screen{name: s.x.Display, cookie: s.x.Cookie}
 	}
 	if l.log.Enabled(l.ctx, slog.LevelDebug) {
 		var err error
@@ -39,11 +41,46 @@ func (l *local) place(ctx context.Context) (apps.Place, error) {
 	if err != nil {
 		return apps.Place{}, err
 	}
-	place := apps.Place{Room: l.room, User: l.user, Groups: groups}
+	if err := l.openDisplay(); err != nil {
+		return apps.Place{}, noScreen(err)
+	}
+	place := apps.Place{
+		Room: l.room, User: l.user, Groups: groups, Display: l.display.Name, Cookie: l.display.Cookie,
+		Screen: func(ctx context.Context) error { return noScreen(l.display.Ready(ctx)) },
+	}
 	if l.sound != nil {
 		place.Env = []string{"PULSE_SERVER=unix:" + l.sound.Socket, "PULSE_COOKIE=" + l.sound.CookieFile()}
 	}
 	return place, nil
+}
+
+// screen is an X server, and the cookie that it wants to see.
+type screen struct {
+	name   string
+	cookie []byte
+}
+
+// openDisplay makes the programs' display, for the first of them.
+func (l *local) openDisplay() (err error) {
+	if l.display != nil {
+		return nil
+	}
+	s := l.seat
+	l.display, err = localdisplay.Open(localdisplay.Config{
+		Program: append(s.fence(s.Users.Filter), s.Worker, "filter"),
+		User:    l.user.User, Folder: l.displays,
+		Display: l.x.name, Cookie: l.x.cookie,
+		Group: s.children, Output: l.logged, Log: l.log,
+	})
+	return err
+}
+
+// noScreen says why a program does not start.
+func noScreen(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure.New(err, "Programs of this client cannot use the screen. The client's log says why.")
 }
 
 // run runs a program for the session, or says why not.

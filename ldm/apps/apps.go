@@ -20,6 +20,7 @@ const (
 	umask      = 0o022    // of programs, as login(1) has it; ldm's own is stricter
 	maxStartup = 1 << 10  // bytes of a startup notification's id
 
+	screenLimit = 20 * time.Second // for the display to take programs
 	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
 )
 
@@ -28,7 +29,7 @@ type Config struct {
 	Policy *Policy // nil: none do
 
 	// Open makes the place for the programs: for the first, and again where that
-	// failed.
+	// failed. An error may be a *failure.Failure, as Home's.
 	Open func(context.Context) (Place, error)
 
 	// Home mounts the home: for the first program, and again where it failed or
@@ -36,8 +37,6 @@ type Config struct {
 	// Nil for a home that is empty and goes with the room.
 	Home func(context.Context, Place) (Home, error)
 
-	Display  string // the seat's X display, such as ":0"
-	Cookie   []byte // its MIT-MAGIC-COOKIE-1
 	Language string // LANG
 
 	// Output is where programs write to; nil for nowhere. What it leads to is
@@ -52,6 +51,10 @@ type Place struct {
 	User   *localuser.User // the room's
 	Groups []int           // that open devices
 	Env    []string        // how to reach the client's sound
+
+	Display string                      // the programs' X display, such as ":100"
+	Cookie  []byte                      // its MIT-MAGIC-COOKIE-1
+	Screen  func(context.Context) error // waits until the display takes programs
 }
 
 // Apps are the programs of a login. Its methods may be called from several

@@ -57,7 +57,7 @@ func newLogin(t testing.TB, change func(*Config)) *login {
 	}
 	l := &login{t: t, answers: make(chan *wire.Ran, 4*maxOpen)}
 	c := Config{
-		Policy: new(Policy), Open: l.open, Display: ":77", Cookie: []byte("0123456789abcdef"), Language: "C.UTF-8",
+		Policy: new(Policy), Open: l.open, Language: "C.UTF-8",
 		Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
@@ -93,6 +93,8 @@ func (l *login) open(ctx context.Context) (Place, error) {
 		User: l.place.User.User, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr,
 	})
 	l.place.Groups, l.place.Env = []int{29}, []string{"PULSE_SERVER=unix:/somewhere"}
+	l.place.Display, l.place.Cookie = ":77", []byte("0123456789abcdef")
+	l.place.Screen = func(context.Context) error { return nil }
 	return l.place, err
 }
 

@@ -35,10 +35,11 @@ const (
 
 // plan is what the first process makes of the namespaces that it was born into.
 type plan struct {
-	User   privs.User
-	Parent int
-	Own    []Device
-	Self   []string
+	User     privs.User
+	Parent   int
+	Own      []Device
+	Displays string
+	Self     []string
 }
 
 // entry is what a process that enters a room becomes there.
@@ -90,7 +91,7 @@ func Main(args []string) error {
 // make furnishes the room, gives up root and goes on as its holder.
 func (p *plan) make() error {
 	umask := unix.Umask(0o022)
-	if err := furnish(p.User, p.Own); err != nil {
+	if err := furnish(p.User, p.Own, p.Displays); err != nil {
 		return err
 	}
 	unix.Umask(umask)

@@ -13,7 +13,7 @@ import (
 const plain = unix.MS_NOSUID | unix.MS_NODEV
 
 // furnish mounts what a room has of its own, in a mount namespace of its own.
-func furnish(u privs.User, own []Device) error {
+func furnish(u privs.User, own []Device, folder string) error {
 	// What the machine mounts later is seen in the room, and what the machine
 	// unmounts is not held by it. Nothing goes the other way.
 	if err := mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
@@ -22,7 +22,7 @@ func furnish(u privs.User, own []Device) error {
 	if err := os.MkdirAll("/run/user", 0o755); err != nil {
 		return err
 	}
-	displays, err := takeDisplays()
+	displays, err := takeDisplays(folder)
 	if err != nil {
 		return err
 	}
@@ -53,18 +53,18 @@ func furnish(u privs.User, own []Device) error {
 // displayDir is where X servers have their sockets (Xserver(1)).
 const displayDir = "/tmp/.X11-unix"
 
-// displays is a mount of the machine's displayDir that is not in any place; -1
-// where the machine has none.
+// displays is a mount of the folder for displayDir that is not in any place; -1
+// where there is none.
 type displays int
 
 // takeDisplays takes hold of the folder before another /tmp hides it.
-func takeDisplays() (displays, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, displayDir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+func takeDisplays(folder string) (displays, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, folder, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
 		return -1, nil
 	}
 	if err != nil {
-		return -1, fmt.Errorf("%s: %w", displayDir, err)
+		return -1, fmt.Errorf("%s: %w", folder, err)
 	}
 	return displays(fd), nil
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,10 @@ type Config struct {
 	// nil for the machine's.
 	Own []Device
 
+	// Displays is the folder that programs see as /tmp/.X11-unix; empty for the
+	// machine's.
+	Displays string
+
 	Self   []string         // this program's command that calls Main with the words after it
 	Group  *supervise.Group // owner of the first process
 	Log    *slog.Logger
@@ -56,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 		return nil, err
 	}
 	defer r.Close()
-	words, err := json.Marshal(plan{User: c.User, Parent: os.Getpid(), Own: c.Own, Self: c.Self})
+	words, err := json.Marshal(plan{User: c.User, Parent: os.Getpid(), Own: c.Own, Displays: cmp.Or(c.Displays, displayDir), Self: c.Self})
 	if err != nil {
 		w.Close()
 		return nil, err
