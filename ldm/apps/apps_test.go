@@ -331,6 +331,31 @@ func TestNoPlace(t *testing.T) {
 	}
 }
 
+// A program that could not use the screen does not start, and who asked is told.
+func TestNoScreen(t *testing.T) {
+	broken := true
+	l := newLogin(t, func(c *Config) {
+		open := c.Open
+		c.Open = func(ctx context.Context) (Place, error) {
+			place, err := open(ctx)
+			place.Screen = func(context.Context) error {
+				if broken {
+					return failure.New(errors.New("no"), "The screen is away.")
+				}
+				return nil
+			}
+			return place, err
+		}
+	})
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"true"}}); r.State != wire.Faulty || r.Reason != "The screen is away." {
+		t.Errorf("got %+v", r)
+	}
+	broken = false
+	if r := l.last(&wire.Run{ID: 2, Args: []string{"true"}}); r.State != wire.Exited {
+		t.Errorf("got %+v", r)
+	}
+}
+
 // A worker may ask for more than there is; what is open is bounded, and ends with
 // the login.
 func TestTooMany(t *testing.T) {

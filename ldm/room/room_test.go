@@ -38,6 +38,11 @@ var local = privs.User{UID: 39990, GID: 39990}
 
 func open(t *testing.T, own []Device) *Room {
 	t.Helper()
+	return openWith(t, Config{Own: own})
+}
+
+func openWith(t *testing.T, c Config) *Room {
+	t.Helper()
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("needs root")
@@ -49,7 +54,8 @@ func open(t *testing.T, own []Device) *Room {
 	t.Cleanup(func() { group.Close(0) })
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	r, err := Open(ctx, Config{User: local, Own: own, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr})
+	c.User, c.Self, c.Group, c.Log, c.Output = local, []string{"/proc/self/exe", "room"}, group, log, os.Stderr
+	r, err := Open(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,5 +334,18 @@ func TestDisplays(t *testing.T) {
 	want.WriteString("Read-only file system\nOperation not permitted\n")
 	if got := output(t, r, script, Command{}); got != want.String() {
 		t.Errorf("got %q, want %q", got, want.String())
+	}
+}
+
+// A room with displays of its own has no others.
+func TestOwnDisplays(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "X123"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := openWith(t, Config{Displays: folder})
+	defer r.Close()
+	if got := output(t, r, "ls -A "+displayDir+"; touch "+displayDir+"/X0 2>&1 | sed 's/.*: //'", Command{}); got != "X123\nRead-only file system\n" {
+		t.Errorf("got %q", got)
 	}
 }
