@@ -49,7 +49,7 @@ func (a *answers) edit(data []byte) (edited []byte, done int) {
 		if len(rest) < x11.AnswerHead {
 			return data, done
 		}
-		if a.gives(rest) {
+		if a.came != nil && a.gives(rest) {
 			if done == 0 {
 				done = a.give(rest)
 			}
@@ -93,7 +93,7 @@ func (a *answers) setup(data []byte) (head int) {
 
 // gives reports whether data begins with a reply that has descriptors.
 func (a *answers) gives(data []byte) bool {
-	if a.came == nil || x11.Kind(data) != x11.Reply {
+	if x11.Kind(data) != x11.Reply {
 		return false
 	}
 	e, ok := a.pending.first()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -177,7 +178,11 @@ func (c *client) report(request x11.Request, rule string) {
 		c.told = make(map[string]bool)
 	}
 	c.told[rule] = true
-	c.forwarder.log.Warn("request of an X client refused", "rule", rule, "major", request.Major, "minor", request.Minor)
+	level := slog.LevelWarn
+	if rule == ruleNumber { // toolkits try it, and go on without
+		level = slog.LevelInfo
+	}
+	c.forwarder.log.Log(context.Background(), level, "request of an X client refused", "rule", rule, "major", request.Major, "minor", request.Minor)
 }
 
 // closeWrite tells the other side that nothing more comes, if w can.

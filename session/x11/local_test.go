@@ -260,7 +260,7 @@ func TestLocalExtensions(t *testing.T) {
 // Real programs run.
 func TestLocalPrograms(t *testing.T) {
 	s := forwardHere(t, displayOf(xtest.Start(t)), nil)
-	for _, args := range [][]string{{"xdpyinfo"}, {"glxinfo"}, {"xterm", "-e", "true"}} {
+	for _, args := range [][]string{{"xdpyinfo"}, {"glxinfo"}, {"xterm", "-e", "true"}, {"gtk3-demo", "--run=pixbufs", "--autoquit"}} {
 		t.Run(args[0], func(t *testing.T) {
 			if out, err := s.run(t, args...); err != nil {
 				t.Errorf("%v\n%s", err, out)

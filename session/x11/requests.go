@@ -60,11 +60,11 @@ func (r *requests) edit(data []byte) (done int, err error) {
 		if err := r.check(request); err != nil {
 			return done, err
 		}
-		if form, ok := r.policy.formOf(request); ok && form.takes > 0 {
+		if r.came != nil && r.policy.takes(request) {
 			if done > 0 {
 				return done, errAlone
 			}
-			return r.beginTaking(request, form, data)
+			return r.beginTaking(request, data)
 		}
 		n, err := r.begin(request, data[done:])
 		if n == 0 || err != nil {

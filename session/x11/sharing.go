@@ -9,11 +9,15 @@ import (
 // The rules that a request which shares something may break.
 const (
 	ruleForm       = "the extension's request is not on the list"
+	ruleNumber     = "a shared segment has no number here"
 	ruleLength     = "the request has another length"
 	ruleSegment    = "the shared segment is not the client's"
 	ruleMissing    = "the request's descriptors are missing"
 	ruleDescriptor = "the descriptor is of another kind"
 )
+
+// Toolkits attach by number first, and Mesa detaches segment 0 to learn by the
+// error whether that can work: both break ruleNumber and are no attack.
 
 // formOf returns the form of a request that shares something.
 func (p *policy) formOf(request x11.Request) (f form, ok bool) {
@@ -22,6 +26,11 @@ func (p *policy) formOf(request x11.Request) (f form, ok bool) {
 	}
 	f, ok = p.forms[request.Major][request.Minor]
 	return f, ok
+}
+
+// takes reports whether a request has descriptors beside it.
+func (p *policy) takes(request x11.Request) bool {
+	return p.duties[request.Major] == share && p.forms[request.Major][request.Minor].takes > 0
 }
 
 // field returns where a field of a request is, by its offset without an extended
@@ -37,11 +46,13 @@ func (r *requests) beginSharing(request x11.Request, data []byte) (head int, err
 	case !ok:
 		code, rule = x11.BadRequest, ruleForm
 	case form.code != noCode:
-		code, rule = form.code, ruleForm
+		code, rule = form.code, ruleNumber
 	case request.Size != int64(field(request, form.size)):
 		code, rule = x11.BadLength, ruleLength
 	case form.segment > 0 && len(data) < end:
 		return 0, nil
+	case form.segment > 0 && r.order.Uint32(data[end-4:]) == 0:
+		code, rule = x11.BadRequest, ruleNumber
 	case form.segment > 0 && !r.ids.own(r.order.Uint32(data[end-4:])):
 		code, rule = x11.BadRequest, ruleSegment
 	}
@@ -61,7 +72,8 @@ func (r *requests) beginSharing(request x11.Request, data []byte) (head int, err
 
 // beginTaking does what edit does for a request that has descriptors beside it,
 // and that data begins with. It is done with all of it at once.
-func (r *requests) beginTaking(request x11.Request, form form, data []byte) (done int, err error) {
+func (r *requests) beginTaking(request x11.Request, data []byte) (done int, err error) {
+	form, _ := r.policy.formOf(request)
 	if request.Size == int64(field(request, form.size)) && int64(len(data)) < request.Size {
 		return 0, nil
 	}
