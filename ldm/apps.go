@@ -5,7 +5,9 @@ import (
 	"context"
 	"log/slog"
 
+	"goldm/internal/failure"
 	"goldm/ldm/apps"
+	"goldm/ldm/localdisplay"
 	"goldm/ldm/wire"
 )
 
@@ -27,8 +29,19 @@ func (l *local) newApps(lang string) {
 	l.apps = apps.New(config)
 }
 
-// show tells the programs of the session's X server, which starts after newApps.
-func (l *local) show(screen wire.Screen) { l.apps.Show(screen.Display, screen.Cookie) }
+// show tells of the session's X server, which starts after newApps and before the first
+// program.
+func (l *local) show(screen wire.Screen) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.x = screen
+}
+
+func (l *local) screen() wire.Screen {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.x
+}
 
 // place is the room for programs.
 func (l *local) place(ctx context.Context) (apps.Place, error) {
@@ -39,11 +52,40 @@ func (l *local) place(ctx context.Context) (apps.Place, error) {
 	if err != nil {
 		return apps.Place{}, err
 	}
-	place := apps.Place{Room: l.room, User: l.user, Groups: groups}
+	if err := l.openDisplay(); err != nil {
+		return apps.Place{}, noScreen(err)
+	}
+	place := apps.Place{
+		Room: l.room, User: l.user, Groups: groups, Display: l.display.Name, Cookie: l.display.Cookie,
+		Screen: func(ctx context.Context) error { return noScreen(l.display.Ready(ctx)) },
+	}
 	if l.sound != nil {
 		place.Env = []string{"PULSE_SERVER=unix:" + l.sound.Socket, "PULSE_COOKIE=" + l.sound.CookieFile()}
 	}
 	return place, nil
+}
+
+// openDisplay makes the programs' display, for the first of them.
+func (l *local) openDisplay() (err error) {
+	if l.display != nil {
+		return nil
+	}
+	s, x := l.seat, l.screen()
+	l.display, err = localdisplay.Open(localdisplay.Config{
+		Program: append(s.fence(s.Users.Filter), s.Worker, "filter"),
+		User:    l.user.User, Folder: l.displays,
+		Display: x.Display, Cookie: x.Cookie,
+		Group: s.children, Output: l.logged, Log: l.log,
+	})
+	return err
+}
+
+// noScreen says why a program does not start.
+func noScreen(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure.New(err, "Programs of this client cannot use the screen. The client's log says why.")
 }
 
 // run runs a program for the session, or says why not.

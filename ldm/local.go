@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"goldm/ldm/apps"
+	"goldm/ldm/localdisplay"
 	"goldm/ldm/localuser"
 	"goldm/ldm/login"
 	"goldm/ldm/room"
@@ -52,6 +53,10 @@ type local struct {
 	user *localuser.User
 	room *room.Room
 	out  *output // the room's
+
+	x        wire.Screen           // the session's X server
+	displays string                // the folder of the room's own displays
+	display  *localdisplay.Display // of programs; nil until the first
 }
 
 // startLocal makes the client ready for the session of a login.
@@ -138,19 +143,24 @@ func (l *local) makeRoom() error {
 		return errors.Join(err, user.Release())
 	}
 	defer file.Close()
-	made, err := l.openRoom(ctx, user, file)
+	displays, err := localdisplay.MakeFolder(user.Dir)
+	if err != nil {
+		out.close()
+		return errors.Join(err, user.Release())
+	}
+	made, err := l.openRoom(ctx, user, displays, file)
 	if err != nil {
 		return errors.Join(because(err, out), user.Release())
 	}
-	l.user, l.room, l.out = user, made, out
+	l.user, l.room, l.out, l.displays = user, made, out, displays
 	return nil
 }
 
-func (l *local) openRoom(ctx context.Context, user *localuser.User, output *os.File) (*room.Room, error) {
+func (l *local) openRoom(ctx context.Context, user *localuser.User, displays string, output *os.File) (*room.Room, error) {
 	s := l.seat
 	return room.Open(ctx, room.Config{
 		User: user.User, Folder: user.Dir, Homes: s.Settings.Apps.Homes, Extra: s.Settings.Apps.Mounts,
-		Hidden: s.ConfigFiles, Displays: displayDir, PlayOnly: !s.Settings.Mic,
+		Hidden: s.ConfigFiles, Displays: displays, PlayOnly: !s.Settings.Mic,
 		Self: s.Room, Group: s.children, Log: l.log, Output: output,
 	})
 }
@@ -182,19 +192,23 @@ func (l *local) startSound() error {
 		Daemon: daemon, Volume: s.Settings.Volume,
 		Room: l.room, User: l.user.User, Peer: s.Users.Session, Dir: l.user.Dir,
 		Groups: groups, Realtime: room.MayRaise(),
-		Output: func(process string) (*os.File, func(), error) {
-			out, file, err := newOutput(l.log.With("process", process))
-			if err != nil {
-				return nil, nil, err
-			}
-			return file, out.close, nil
-		},
-		Log: l.log,
+		Output: l.logged,
+		Log:    l.log,
 	})
 	if err == nil {
 		l.log.Info("sound", "daemon", daemon.String(), "volume", s.Settings.Volume, "mic", s.Settings.Mic)
 	}
 	return err
+}
+
+// logged returns a file for what a process says, which the log has then, and what
+// to call when the process has ended.
+func (l *local) logged(process string) (*os.File, func(), error) {
+	out, file, err := newOutput(l.log.With("process", process))
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, out.close, nil
 }
 
 // groups returns the numbers of groups that open devices, those that this
@@ -253,6 +267,9 @@ func (l *local) close() error {
 		late.Stop()
 	}
 	l.apps.Wait()
+	if l.display != nil {
+		l.display.Close()
+	}
 	if l.said != nil {
 		l.saying.Close()
 		l.said.close()

@@ -22,13 +22,13 @@ import (
 
 // Users are those that ldm runs programs as, apart so that none can read
 // another's memory.
-type Users struct{ Greeter, Session, X privs.User }
+type Users struct{ Greeter, Session, Filter, X privs.User }
 
 // LookupUsers finds the users that packaging has made.
 func LookupUsers() (Users, error) {
 	var u Users
 	for name, to := range map[string]*privs.User{
-		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-x": &u.X,
+		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-filter": &u.Filter, "_ldm-x": &u.X,
 	} {
 		var err error
 		if *to, err = privs.Lookup(name); err != nil {

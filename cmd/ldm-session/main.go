@@ -13,6 +13,7 @@ import (
 	"goldm/internal/heap"
 	"goldm/ldm/wire"
 	"goldm/session/byhand"
+	"goldm/session/filter"
 	"goldm/session/probe"
 	"goldm/session/worker"
 )
@@ -25,14 +26,16 @@ func main() {
 	os.Exit(cli.Main(byhand.Name, run))
 }
 
-// run is ldm's worker or its probe if the one argument is that word. (A server of
-// that name is reached as worker:22.)
+// run is ldm's worker, its probe or its filter if the one argument is that word. (A
+// server of that name is reached as worker:22.)
 func run(ctx context.Context, args []string) error {
 	switch {
 	case slices.Equal(args, []string{"worker"}):
 		return serve(ctx, "worker", wire.Worker, worker.Run)
 	case slices.Equal(args, []string{"probe"}):
 		return serve(ctx, "probe", wire.Probe, probe.Run)
+	case slices.Equal(args, []string{"filter"}):
+		return serve(ctx, "filter", wire.Filter, filter.Run)
 	}
 	return byhand.Run(ctx, args)
 }

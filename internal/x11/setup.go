@@ -85,6 +85,16 @@ func SetupAnswerSize(o Order, head []byte) int {
 	return SetupAnswerHead + 4*int(o.Uint16(head[6:]))
 }
 
+// SetupIDs is how many bytes of an answer that accepts ResourceIDs needs; no
+// such answer is shorter.
+const SetupIDs = 20
+
+// ResourceIDs returns the resource numbers that an answer gives to the client: the
+// bits of base, and any in mask.
+func ResourceIDs(o Order, answer []byte) (base, mask uint32) {
+	return o.Uint32(answer[12:]), o.Uint32(answer[16:])
+}
+
 // AppendSetupRefusal appends the answer that refuses a client. Of the reason
 // only the first 255 bytes count.
 func AppendSetupRefusal(b []byte, o Order, reason string) []byte {

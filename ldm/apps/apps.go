@@ -20,6 +20,7 @@ const (
 	umask      = 0o022    // of programs, as login(1) has it; ldm's own is stricter
 	maxStartup = 255      // bytes of a startup notification's id; localapps takes no more
 
+	screenLimit = 20 * time.Second // for the display to take programs
 	launchLimit = 20 * time.Second // a folder on a server that hangs is no place to start in
 )
 
@@ -28,7 +29,7 @@ type Config struct {
 	Policy *Policy // nil: none do
 
 	// Open makes the place for the programs: for the first, and again where that
-	// failed.
+	// failed. An error may be a *failure.Failure, as Home's.
 	Open func(context.Context) (Place, error)
 
 	// Home mounts the home: for the first program, and again where it failed or
@@ -50,6 +51,10 @@ type Place struct {
 	User   *localuser.User // the room's
 	Groups []int           // that open devices
 	Env    []string        // how to reach the client's sound
+
+	Display string                      // the programs' X display, such as ":100"
+	Cookie  []byte                      // its MIT-MAGIC-COOKIE-1
+	Screen  func(context.Context) error // waits until the display takes programs
 }
 
 // Apps are the programs of a login. Its methods may be called from several
@@ -64,14 +69,12 @@ type Apps struct {
 	place   *furnished // nil as long as there is none
 	meet    sync.Once  // with the D-Bus session
 
-	mu      sync.Mutex
-	closed  bool
-	display string // see Show
-	cookie  []byte
-	home    *attempt            // the last one
-	open    map[uint32]struct{} // requests that have not had their last answer
-	slots   chan struct{}       // one for each program that runs
-	tasks   sync.WaitGroup
+	mu     sync.Mutex
+	closed bool
+	home   *attempt            // the last one
+	open   map[uint32]struct{} // requests that have not had their last answer
+	slots  chan struct{}       // one for each program that runs
+	tasks  sync.WaitGroup
 
 	patience time.Duration // of a request, until a program ends that is one too many
 }
@@ -84,14 +87,6 @@ func New(c Config) *Apps {
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
-}
-
-// Show says where the programs' windows go: the session's X display, such as ":0", and its
-// MIT-MAGIC-COOKIE-1. It comes before Start.
-func (a *Apps) Show(display string, cookie []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.display, a.cookie = display, cookie
 }
 
 // Start runs a program, or does not, and reports what becomes of it: here, or

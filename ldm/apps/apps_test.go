@@ -64,7 +64,6 @@ func newLogin(t testing.TB, change func(*Config)) *login {
 		change(&c)
 	}
 	l.apps = New(c)
-	l.apps.Show(":77", []byte("0123456789abcdef"))
 	t.Cleanup(l.close)
 	return l
 }
@@ -94,6 +93,8 @@ func (l *login) open(ctx context.Context) (Place, error) {
 		User: l.place.User.User, Folder: l.place.User.Dir, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr,
 	})
 	l.place.Groups, l.place.Env = []int{29}, []string{"PULSE_SERVER=unix:/somewhere"}
+	l.place.Display, l.place.Cookie = ":77", []byte("0123456789abcdef")
+	l.place.Screen = func(context.Context) error { return nil }
 	return l.place, err
 }
 
@@ -328,6 +329,31 @@ func TestNoPlace(t *testing.T) {
 		}
 	}
 	if r := l.last(&wire.Run{ID: 3, Args: []string{"true"}}); r.State != wire.Exited {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// A program that could not use the screen does not start, and who asked is told.
+func TestNoScreen(t *testing.T) {
+	broken := true
+	l := newLogin(t, func(c *Config) {
+		open := c.Open
+		c.Open = func(ctx context.Context) (Place, error) {
+			place, err := open(ctx)
+			place.Screen = func(context.Context) error {
+				if broken {
+					return failure.New(errors.New("no"), "The screen is away.")
+				}
+				return nil
+			}
+			return place, err
+		}
+	})
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"true"}}); r.State != wire.Faulty || r.Reason != "The screen is away." {
+		t.Errorf("got %+v", r)
+	}
+	broken = false
+	if r := l.last(&wire.Run{ID: 2, Args: []string{"true"}}); r.State != wire.Exited {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,34 +19,36 @@ type furnished struct {
 	bus *bus     // nil where there is none
 }
 
-// havePlace makes the place ready for the first program, and reports whether
-// there is one.
-func (a *Apps) havePlace() bool {
+// havePlace makes the place ready for the first program, and waits until it can
+// use the screen.
+func (a *Apps) havePlace() error {
+	if err := a.furnish(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, screenLimit)
+	defer cancel()
+	return a.place.Screen(ctx)
+}
+
+// furnish makes the place, unless that was done.
+func (a *Apps) furnish() error {
 	a.placing.Lock()
 	defer a.placing.Unlock()
 	if a.place != nil {
-		return true
+		return nil
 	}
 	place, err := a.config.Open(a.ctx)
 	if err != nil {
-		a.log.Error("no program can run on this client", "cause", err)
-		return false
+		return err
 	}
-	display, cookie := a.shown()
 	cookies := filepath.Join(place.User.Dir, "Xauthority")
-	if err := xserver.WriteAuth(cookies, place.User.User, cookie); err != nil {
-		a.log.Error("programs cannot use the screen", "cause", err)
+	if err := xserver.WriteAuth(cookies, place.User.User, place.Cookie); err != nil {
+		return err
 	}
 	f := &furnished{Place: place}
-	f.env = slices.Concat(a.environment(f), []string{"DISPLAY=" + display, "XAUTHORITY=" + cookies}, place.Env)
+	f.env = slices.Concat(a.environment(f), []string{"XAUTHORITY=" + cookies}, place.Env)
 	a.place = f
-	return true
-}
-
-func (a *Apps) shown() (display string, cookie []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.display, a.cookie
+	return nil
 }
 
 // furnishBus starts the D-Bus session, with the home of the first program.
@@ -74,6 +77,6 @@ func (a *Apps) environment(f *furnished) []string {
 	return []string{
 		"USER=" + f.User.Name, "LOGNAME=" + f.User.Name, "SHELL=" + localuser.Shell,
 		"PATH=" + strings.Join(folders, ":"), "LANG=" + a.config.Language,
-		"XDG_RUNTIME_DIR=" + f.Room.Runtime(), "XDG_SESSION_TYPE=x11",
+		"DISPLAY=" + f.Display, "XDG_RUNTIME_DIR=" + f.Room.Runtime(), "XDG_SESSION_TYPE=x11",
 	}
 }

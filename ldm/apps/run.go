@@ -33,7 +33,11 @@ func (a *Apps) run(run *wire.Run, report func(*wire.Ran)) *wire.Ran {
 		return crowded()
 	}
 	defer func() { <-a.slots }()
-	if !a.havePlace() {
+	if err := a.havePlace(); err != nil {
+		a.log.Error("no program can run on this client", "request", run.ID, "program", path, "cause", err)
+		if f, ok := errors.AsType[*failure.Failure](err); ok {
+			return faulty(f.Sentence)
+		}
 		return faulty("This client has no room for programs. The client's log says why.")
 	}
 	home, err := a.haveHome()

@@ -43,7 +43,7 @@ func accepted(o x11.Order, n uint16) []byte {
 }
 
 func newAnswers(o x11.Order, edits ...edit) *answers {
-	a := &answers{order: o, pending: newPending()}
+	a := &answers{order: o, list: allowed, pending: newPending()}
 	for _, e := range edits {
 		a.pending.add(e)
 	}

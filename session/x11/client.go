@@ -1,11 +1,13 @@
 package x11
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -29,9 +31,10 @@ const (
 // client is one forwarded X client.
 type client struct {
 	forwarder *Forwarder
-	channel   io.ReadWriteCloser // to the client
-	server    net.Conn           // to the X server
+	channel   io.ReadWriteCloser // to the client; a *socket where it is of this machine
+	server    net.Conn           // to the X server; a *socket too then
 	cancel    context.CancelFunc
+	told      map[string]bool // the rules that it broke and the log has
 }
 
 // serve carries the client until it has ended. The error is nil where it ended
@@ -40,11 +43,17 @@ func (c *client) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.channel.Close() })
 	defer stop()
 	setup, err := c.greet()
-	if ctx.Err() != nil {
-		return nil
+	local, isLocal := c.channel.(*socket)
+	if isLocal {
+		defer local.drop()
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
+	case isLocal && len(local.queue) > 0:
+		return errStray
 	}
 	policy, err := c.connect(ctx, setup)
 	switch {
@@ -100,6 +109,14 @@ func (c *client) connect(ctx context.Context, setup x11.SetupRequest) (*policy, 
 	if c.server, err = display.Dial(ctx); err != nil {
 		return nil, err
 	}
+	if _, ok := c.channel.(*socket); ok {
+		unix, ok := c.server.(*net.UnixConn)
+		if !ok {
+			c.server.Close()
+			return nil, errors.New("the X server has no Unix socket")
+		}
+		c.server = newSocket(unix, maxFromServer)
+	}
 	setup.AuthName, setup.AuthData = display.AuthName, display.AuthData
 	if _, err := c.server.Write(setup.Append(nil)); err != nil {
 		c.server.Close()
@@ -119,25 +136,53 @@ func (c *client) carry(ctx context.Context, order x11.Order, policy *policy) err
 	defer stop()
 	defer c.server.Close()
 
-	pending := newPending()
+	in, out := c.ways(order, policy)
 	var requestsErr error
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		requestsErr = c.carryRequests(ctx, &requests{order: order, policy: policy, pending: pending})
+		requestsErr = c.carryRequests(ctx, in)
 		if requestsErr != nil {
 			cancel()
 			return
 		}
 		closeWrite(c.server) // the server answers what it has, and closes
 	})
-	refused := c.carryAnswers(&answers{order: order, pending: pending})
+	answersErr := c.carryAnswers(out)
 	closeWrite(c.channel)
 	cancel() // a client whose server has gone has nothing more to say
 	sending.Wait()
-	if requestsErr == nil && refused {
-		return errors.New("the X server refused the connection")
+	if s, ok := c.server.(*socket); ok {
+		s.drop()
 	}
-	return requestsErr
+	return cmp.Or(requestsErr, answersErr)
+}
+
+// ways returns what follows each direction.
+func (c *client) ways(order x11.Order, policy *policy) (*requests, *answers) {
+	pending := newPending()
+	in := &requests{order: order, policy: policy, pending: pending, report: c.report}
+	out := &answers{order: order, list: policy.list, pending: pending}
+	if s, ok := c.channel.(*socket); ok {
+		in.came, in.ids = &s.descriptors, new(ids)
+		out.came, out.ids = &c.server.(*socket).descriptors, in.ids
+	}
+	return in, out
+}
+
+// report logs that a request was refused, once for each rule.
+func (c *client) report(request x11.Request, rule string) {
+	if c.told[rule] {
+		return
+	}
+	if c.told == nil {
+		c.told = make(map[string]bool)
+	}
+	c.told[rule] = true
+	level := slog.LevelWarn
+	if rule == ruleNumber { // toolkits try it, and go on without
+		level = slog.LevelInfo
+	}
+	c.forwarder.log.Log(context.Background(), level, "request of an X client refused", "rule", rule, "major", request.Major, "minor", request.Minor)
 }
 
 // closeWrite tells the other side that nothing more comes, if w can.

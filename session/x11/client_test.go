@@ -80,7 +80,9 @@ func displayOf(s *xtest.Server) *Display {
 }
 
 // name returns the display's name for $DISPLAY.
-func (s *forwarded) name() string { return s.display.Host + ":" + strconv.Itoa(s.display.Number) }
+func (s *forwarded) name() string {
+	return s.display.Host + ":" + strconv.Itoa(s.display.Number)
+}
 
 // rawClient is an X client that says what it likes.
 type rawClient struct {

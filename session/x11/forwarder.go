@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 
 	"goldm/internal/xauth"
@@ -13,23 +14,30 @@ import (
 
 var errClosed = errors.New("the X11 forwarder is closed")
 
-// maxClients bounds the clients of one forwarder. X servers take 256 by default
-// and 2048 at most (Xserver(1), -maxclients).
-const maxClients = 512
+const (
+	// maxClients bounds the clients of one forwarder. X servers take 256 by default
+	// and 2048 at most (Xserver(1), -maxclients).
+	maxClients = 512
+
+	// maxHere bounds the clients of a forwarder for programs of this machine, which
+	// leave half of what X servers take to the others.
+	maxHere = 128
+)
 
 // Config says what a Forwarder forwards to.
 type Config struct {
 	Display *Display
-	Cookie  []byte // what the far side knows; nil for a new one
+	Cookie  []byte // what clients show; nil for a new one
 	Log     *slog.Logger
 }
 
-// Forwarder carries X clients of one remote session to the local display. Its
-// methods may be called from several goroutines.
+// Forwarder carries X clients of one session to the local display. Its methods
+// may be called from several goroutines.
 type Forwarder struct {
 	display *Display
 	log     *slog.Logger
-	cookie  []byte // the fake one, which the far side knows
+	cookie  []byte // what clients show; not the display's
+	limit   int    // of clients
 	probe   *probe
 
 	mu      sync.Mutex
@@ -38,21 +46,34 @@ type Forwarder struct {
 	running sync.WaitGroup
 }
 
-// NewForwarder makes a forwarder. The display need not be up yet.
+// NewForwarder makes a forwarder for programs of another machine. The display
+// need not be up yet.
 func NewForwarder(config Config) (*Forwarder, error) {
+	return newForwarder(config, allowed, maxClients)
+}
+
+// NewLocalForwarder makes a forwarder for programs of this machine, which may use
+// more extensions than others. ServeLocal takes them.
+func NewLocalForwarder(config Config) (*Forwarder, error) {
+	return newForwarder(config, allowedHere, maxHere)
+}
+
+func newForwarder(config Config, l list, limit int) (*Forwarder, error) {
 	if config.Display == nil || config.Log == nil {
 		return nil, errors.New("X11 forwarder: no display or no log")
 	}
-	if config.Cookie == nil {
-		config.Cookie = xauth.NewCookie()
-	}
-	return &Forwarder{
+	f := &Forwarder{
 		display: config.Display,
 		log:     config.Log,
 		cookie:  config.Cookie,
-		probe:   newProbe(config.Display),
+		limit:   limit,
+		probe:   newProbe(config.Display, l),
 		clients: make(map[*client]struct{}),
-	}, nil
+	}
+	if len(f.cookie) == 0 {
+		f.cookie = xauth.NewCookie()
+	}
+	return f, nil
 }
 
 // Request returns what goes into the "x11-req" that asks the server to forward
@@ -82,13 +103,19 @@ func (f *Forwarder) Serve(ctx context.Context, channel io.ReadWriteCloser) {
 	}
 }
 
+// ServeLocal is Serve for a program of this machine, with the descriptors that it
+// and the X server send each other.
+func (f *Forwarder) ServeLocal(ctx context.Context, conn *net.UnixConn) {
+	f.Serve(ctx, newSocket(conn, maxFromClient))
+}
+
 func (f *Forwarder) add(c *client) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.closed:
 		return errClosed
-	case len(f.clients) >= maxClients:
+	case len(f.clients) >= f.limit:
 		return errors.New("too many clients")
 	}
 	f.clients[c] = struct{}{}

@@ -10,9 +10,10 @@ const maxPending = 256
 type edit struct {
 	sequence uint16
 	list     bool // a reply to ListExtensions, to be shortened
+	gives    byte // or a reply with descriptors: the most that it may have
 
 	// Otherwise an error about x11.Unassigned, to be made one about the
-	// request that was refused.
+	// request that was refused. With gives, major is the request's.
 	code, major, minor byte
 }
 

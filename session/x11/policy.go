@@ -1,6 +1,7 @@
 package x11
 
 import (
+	"maps"
 	"slices"
 
 	"goldm/internal/x11"
@@ -12,8 +13,23 @@ const (
 	xvShmPutImage    = 19 // names a shared memory segment: Xvproto.h
 )
 
-// allowed lists the extensions that a forwarded client may use, each with the
-// minor opcodes that are refused nevertheless.
+// A list holds the extensions that clients may use, each with what is refused
+// of it nevertheless.
+type list map[string]extension
+
+type extension struct {
+	refused []byte // minor opcodes
+
+	// forms are, where there are any, the only minor opcodes that pass; see form.
+	forms map[byte]form
+}
+
+func (l list) has(name string) bool {
+	_, ok := l[name]
+	return ok
+}
+
+// allowed is the list for forwarded clients.
 //
 // The X server takes us for a local client, since the other end of its Unix
 // socket is a program of this machine and none named ssh; what it grants us it
@@ -30,35 +46,45 @@ const (
 //     process numbers on this machine.
 //   - SECURITY makes new cookies for this display, good without us and after
 //     this session; SELinux and TOG-CUP nobody needs.
-var allowed = map[string][]byte{
-	"BIG-REQUESTS":            nil, // requests over 256 KiB, which the framing follows
-	"Composite":               nil, // compositing window managers
-	"DAMAGE":                  nil, // the same
-	"DOUBLE-BUFFER":           nil, // drawing without flicker
-	"DPMS":                    nil, // the desktop's energy settings
-	"GLX":                     nil, // toolkits ask it for visuals; indirect OpenGL
-	"Generic Event Extension": nil, // longer events, which the framing follows
-	"MIT-SCREEN-SAVER":        nil, // idle time, screen lockers
-	"RANDR":                   {randrCreateLease},
-	"RENDER":                  nil, // the text and blending of all toolkits
-	"SHAPE":                   nil, // windows that are not rectangles
-	"SYNC":                    nil, // frame pacing, idle time
-	"XC-MISC":                 nil, // fresh resource numbers for clients that run for long
-	"XFIXES":                  nil, // regions, cursors, selection owners
-	"XINERAMA":                nil, // the layout of screens, for older programs
-	"XInputExtension":         nil, // touch, smooth wheels, tablets
-	"XKEYBOARD":               nil, // keyboard layouts
-	"XTEST":                   nil, // on-screen keyboards
-	"XVideo":                  {xvShmPutImage},
+var allowed = list{
+	"BIG-REQUESTS":            {}, // requests over 256 KiB, which the framing follows
+	"Composite":               {}, // compositing window managers
+	"DAMAGE":                  {}, // the same
+	"DOUBLE-BUFFER":           {}, // drawing without flicker
+	"DPMS":                    {}, // the desktop's energy settings
+	"GLX":                     {}, // toolkits ask it for visuals; indirect OpenGL
+	"Generic Event Extension": {}, // longer events, which the framing follows
+	"MIT-SCREEN-SAVER":        {}, // idle time, screen lockers
+	"RANDR":                   {refused: []byte{randrCreateLease}},
+	"RENDER":                  {}, // the text and blending of all toolkits
+	"SHAPE":                   {}, // windows that are not rectangles
+	"SYNC":                    {}, // frame pacing, idle time
+	"XC-MISC":                 {}, // fresh resource numbers for clients that run for long
+	"XFIXES":                  {}, // regions, cursors, selection owners
+	"XINERAMA":                {}, // the layout of screens, for older programs
+	"XInputExtension":         {}, // touch, smooth wheels, tablets
+	"XKEYBOARD":               {}, // keyboard layouts
+	"XTEST":                   {}, // on-screen keyboards
+	"XVideo":                  {refused: []byte{xvShmPutImage}},
 }
 
-// maxAllowedName is the length of the longest name in allowed, in bytes.
+// allowedHere is the list for programs of this machine: that of forwarded
+// clients and what shares memory and graphics devices by descriptors.
+var allowedHere = allowed.and(list{
+	"DRI3":    {forms: dri3Forms}, // OpenGL and Vulkan on the graphics device
+	"MIT-SHM": {forms: shmForms},  // pictures without a copy over the socket
+	"Present": {},                 // shows what DRI3 has drawn; it has no descriptors of its own
+})
+
+// and returns a list of what is in either.
+func (l list) and(more list) list {
+	both := maps.Clone(l)
+	maps.Copy(both, more)
+	return both
+}
+
+// maxAllowedName is the length of the longest name in allowedHere, in bytes.
 const maxAllowedName = 32
-
-func isAllowed(name string) bool {
-	_, ok := allowed[name]
-	return ok
-}
 
 // A duty is what the framing of requests has to do about a major opcode.
 type duty byte
@@ -68,6 +94,7 @@ const (
 	pass                 // nothing
 	deny                 // answered by BadAccess
 	someBad              // refused for some minor opcodes
+	share                // passes in some forms only
 	bigReq               // BIG-REQUESTS' only request changes the framing
 	askName              // QueryExtension
 	askNames             // ListExtensions
@@ -76,15 +103,17 @@ const (
 // policy says what may pass on one X server, whose extensions' opcodes it
 // knows. It does not change once it is made.
 type policy struct {
+	list       list
 	duties     [256]duty
-	refused    map[byte][]byte // minor opcodes, for someBad
-	maxRequest int64           // bytes
+	refused    map[byte][]byte        // minor opcodes, for someBad
+	forms      map[byte]map[byte]form // by major and minor opcode, for share
+	maxRequest int64                  // bytes
 }
 
 // newPolicy makes the policy of a server that gave major opcodes to these
-// allowed extensions and takes requests of up to maxRequest bytes.
-func newPolicy(majors map[string]byte, maxRequest int64) *policy {
-	p := &policy{refused: make(map[byte][]byte), maxRequest: maxRequest}
+// extensions of a list and takes requests of up to maxRequest bytes.
+func newPolicy(l list, majors map[string]byte, maxRequest int64) *policy {
+	p := &policy{list: l, refused: make(map[byte][]byte), forms: make(map[byte]map[byte]form), maxRequest: maxRequest}
 	// The core requests, and those numbers below that no server has assigned,
 	// which it answers by BadRequest itself. Unassigned is refused, so that all
 	// errors about it are answers to what we refused.
@@ -104,28 +133,34 @@ func newPolicy(majors map[string]byte, maxRequest int64) *policy {
 }
 
 func (p *policy) allow(name string, major byte) {
-	minors, ok := allowed[name]
+	extension, ok := p.list[name]
 	switch {
 	case !ok || major < x11.FirstExtension:
 	case name == "BIG-REQUESTS":
 		p.duties[major] = bigReq
-	case len(minors) > 0:
+	case extension.forms != nil:
+		p.duties[major] = share
+		p.forms[major] = extension.forms
+	case len(extension.refused) > 0:
 		p.duties[major] = someBad
-		p.refused[major] = minors
+		p.refused[major] = extension.refused
 	default:
 		p.duties[major] = pass
 	}
 }
 
-// errorFor returns the code of the error that a request is refused by.
-func (p *policy) errorFor(r x11.Request) (code byte, refused bool) {
+// errorFor returns the code of the error that a request is refused by, and the
+// rule that it breaks.
+func (p *policy) errorFor(r x11.Request) (code byte, rule string) {
 	switch p.duties[r.Major] {
 	case refuse:
-		return x11.BadRequest, true
+		return x11.BadRequest, "the extension is not on the list"
 	case deny:
-		return x11.BadAccess, true
+		return x11.BadAccess, "access control is not the client's"
 	case someBad:
-		return x11.BadRequest, slices.Contains(p.refused[r.Major], r.Minor)
+		if slices.Contains(p.refused[r.Major], r.Minor) {
+			return x11.BadRequest, "the extension's request is not on the list"
+		}
 	}
-	return 0, false
+	return 0, ""
 }

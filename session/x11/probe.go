@@ -20,6 +20,7 @@ import (
 // so between two clients of the session.
 type probe struct {
 	display *Display
+	list    list
 	lock    chan struct{} // a mutex that can be waited for with a context
 
 	conn   net.Conn
@@ -27,8 +28,8 @@ type probe struct {
 	cached *policy       // of the server at the other end of conn
 }
 
-func newProbe(d *Display) *probe {
-	return &probe{display: d, lock: make(chan struct{}, 1)}
+func newProbe(d *Display, l list) *probe {
+	return &probe{display: d, list: l, lock: make(chan struct{}, 1)}
 }
 
 // policy returns the policy of the display's server.
@@ -59,7 +60,7 @@ func (p *probe) connect(ctx context.Context) error {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	policy, err := askPolicy(conn, p.display)
+	policy, err := askPolicy(conn, p.display, p.list)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -93,12 +94,12 @@ type asker struct {
 // probeOrder is the byte order of the probe's own connection.
 const probeOrder = x11.LittleEndian
 
-func askPolicy(conn io.ReadWriter, d *Display) (*policy, error) {
+func askPolicy(conn io.ReadWriter, d *Display, l list) (*policy, error) {
 	a := asker{conn: conn, in: bufio.NewReader(conn)}
 	if err := a.setup(d); err != nil {
 		return nil, err
 	}
-	majors, err := a.majors()
+	majors, err := a.majors(l)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func askPolicy(conn io.ReadWriter, d *Display) (*policy, error) {
 			return nil, err
 		}
 	}
-	return newPolicy(majors, maxRequest), nil
+	return newPolicy(l, majors, maxRequest), nil
 }
 
 func (a asker) setup(d *Display) error {
@@ -136,9 +137,9 @@ func (a asker) setup(d *Display) error {
 	return nil
 }
 
-// majors asks for the major opcodes of those allowed extensions that there are.
-func (a asker) majors() (map[string]byte, error) {
-	names := slices.Sorted(maps.Keys(allowed))
+// majors asks for the major opcodes of those extensions of a list that there are.
+func (a asker) majors(l list) (map[string]byte, error) {
+	names := slices.Sorted(maps.Keys(l))
 	var requests []byte
 	for _, name := range names {
 		requests = x11.AppendQueryExtension(requests, probeOrder, name)

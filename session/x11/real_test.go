@@ -37,7 +37,7 @@ func TestProgramSeesOnlyAllowedExtensions(t *testing.T) {
 		names[i] = strings.TrimSpace(names[i])
 	}
 	for _, name := range names {
-		if !isAllowed(name) {
+		if !allowed.has(name) {
 			t.Errorf("xdpyinfo lists %s", name)
 		}
 	}

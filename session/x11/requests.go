@@ -7,9 +7,15 @@ import (
 	"goldm/internal/x11"
 )
 
-// errFull reports that a request cannot be refused before an earlier refusal
-// has been answered.
-var errFull = errors.New("too many refused requests outstanding")
+var (
+	// errFull reports that a request cannot be refused before an earlier refusal
+	// has been answered.
+	errFull = errors.New("too many refused requests outstanding")
+
+	// errAlone reports that what is done goes out by itself: the next request, or
+	// this one, has descriptors, which belong to its first byte.
+	errAlone = errors.New("a request has descriptors")
+)
 
 // requests follows the stream of a client's requests and takes out what the
 // policy refuses, without changing any request's length or place:
@@ -26,6 +32,12 @@ type requests struct {
 	order   x11.Order
 	policy  *policy
 	pending *pending
+	report  func(request x11.Request, rule string) // of what is refused
+
+	// Of a program of this machine alone:
+	came *descriptors // from the client
+	ids  *ids         // the client's own
+	goes []int        // descriptors that go out with what was done last
 
 	sequence uint16 // of the request that was framed last
 	big      bool   // the client has enabled BIG-REQUESTS
@@ -35,8 +47,10 @@ type requests struct {
 
 // edit edits data, which goes on where it was done last, in place. It returns
 // how many bytes at its beginning are done; of the rest it needs to see more. At
-// errFull, what is done goes out and pending.wait comes before the next edit.
+// errFull, what is done goes out and pending.wait comes before the next edit. At
+// errAlone what is done goes out, with the descriptors in goes.
 func (r *requests) edit(data []byte) (done int, err error) {
+	r.goes = nil
 	for {
 		done += r.passBody(data[done:])
 		request, ok := x11.ParseRequest(r.order, data[done:], r.big)
@@ -45,6 +59,12 @@ func (r *requests) edit(data []byte) (done int, err error) {
 		}
 		if err := r.check(request); err != nil {
 			return done, err
+		}
+		if r.came != nil && r.policy.takes(request) {
+			if done > 0 {
+				return done, errAlone
+			}
+			return r.beginTaking(request, data)
 		}
 		n, err := r.begin(request, data[done:])
 		if n == 0 || err != nil {
@@ -86,6 +106,8 @@ func (r *requests) begin(request x11.Request, data []byte) (head int, err error)
 	hide := false
 	switch r.policy.duties[request.Major] {
 	case pass:
+	case share:
+		return r.beginSharing(request, data)
 	case bigReq:
 		// Bad in any other form, in which case the server does not enable it.
 		r.big = r.big || request.Minor == x11.BigReqEnable && request.Size == 4
@@ -116,15 +138,22 @@ func (r *requests) remember(e edit) error {
 // refuse makes the request that data begins with one that the server refuses,
 // if the policy does.
 func (r *requests) refuse(request x11.Request, data []byte) error {
-	code, refused := r.policy.errorFor(request)
-	if !refused {
+	code, rule := r.policy.errorFor(request)
+	if rule == "" {
 		return nil
 	}
+	return r.refuseBy(request, data, code, rule)
+}
+
+// refuseBy makes the request that data begins with one that the server refuses.
+func (r *requests) refuseBy(request x11.Request, data []byte, code byte, rule string) error {
 	err := r.remember(edit{code: code, major: request.Major, minor: request.Minor})
-	if err == nil {
-		data[0] = x11.Unassigned
+	if err != nil {
+		return err
 	}
-	return err
+	data[0] = x11.Unassigned
+	r.report(request, rule)
+	return nil
 }
 
 // hides reports whether the name in a QueryExtension is to be overwritten,
@@ -145,5 +174,5 @@ func (r *requests) hides(request x11.Request, data []byte) (head int, hide bool)
 	if len(data) < name+length {
 		return 0, false
 	}
-	return name, !isAllowed(string(data[name : name+length]))
+	return name, !r.policy.list.has(string(data[name : name+length]))
 }

@@ -21,7 +21,7 @@ const (
 )
 
 func testPolicy() *policy {
-	return newPolicy(map[string]byte{
+	return newPolicy(allowed, map[string]byte{
 		"BIG-REQUESTS": testBig,
 		"RENDER":       testRender,
 		"RANDR":        testRandR,
@@ -30,7 +30,7 @@ func testPolicy() *policy {
 }
 
 func newRequests(o x11.Order) *requests {
-	return &requests{order: o, policy: testPolicy(), pending: newPending()}
+	return &requests{order: o, policy: testPolicy(), pending: newPending(), report: func(x11.Request, string) {}}
 }
 
 // take empties the queue.

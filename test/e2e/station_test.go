@@ -142,7 +142,7 @@ func newStation(t *testing.T, options ...option) *station {
 	}
 	s := &station{Bed: testbed.Start(t, c), t: t, log: newJournal(), sshd: newJournal()}
 	ctx := t.Context()
-	s.must(s.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-x"))
+	s.must(s.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-filter", "_ldm-x"))
 	s.must(s.Server.AddUser(ctx, "anna", password))
 	if _, err := s.Server.StartSSHD(ctx, testbed.SSHDOptions{Config: []string{"LogLevel VERBOSE"}, Log: s.sshd}); err != nil {
 		t.Fatal(err)

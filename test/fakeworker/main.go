@@ -4,18 +4,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"goldm/internal/cli"
+	"goldm/ldm/wire"
+	"goldm/session/filter"
 )
 
 const (
-	fromLDM = 3                        // the descriptor of ldm's socket
-	socket  = "/tmp/fakeworker.socket" // where the test listens
+	noFilter = "/tmp/no-filter"         // while it is there, filters do not start
+	fromLDM  = 3                        // the descriptor of ldm's socket
+	socket   = "/tmp/fakeworker.socket" // where the test listens
 )
 
 func main() { os.Exit(cli.Main("fakeworker", run)) }
@@ -24,6 +29,16 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == "probe" { // there is nothing to watch
 		<-ctx.Done()
 		return nil
+	}
+	if len(args) == 1 && args[0] == "filter" { // the worker alone is the test's
+		if _, err := os.Stat(noFilter); err == nil {
+			return errors.New("there is no filter")
+		}
+		conn, err := wire.Filter(os.NewFile(fromLDM, "ldm"))
+		if err != nil {
+			return err
+		}
+		return filter.Run(ctx, conn, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	}
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
