@@ -10,13 +10,15 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/peer"
 	"goldm/internal/x11"
 	"goldm/internal/xauth"
 )
 
 const (
-	// setupTime is how long a client may take to show its cookie.
-	setupTime = 30 * time.Second
+	// setupTime is how long a client may take to show its cookie. Xlib sends it at once; the rest
+	// is the network's.
+	setupTime = 10 * time.Second
 
 	// maxAuth bounds the name and the data of a client's authorization, in bytes.
 	maxAuth = 256
@@ -32,6 +34,9 @@ type client struct {
 	channel   io.ReadWriteCloser // to the client
 	server    net.Conn           // to the X server
 	cancel    context.CancelFunc
+
+	place    *peer.Place[struct{}] // until it has shown the cookie
+	admitted bool                  // under the forwarder's lock
 }
 
 // serve carries the client until it has ended. The error is nil where it ended
@@ -40,11 +45,14 @@ func (c *client) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.channel.Close() })
 	defer stop()
 	setup, err := c.greet()
-	if ctx.Err() != nil {
-		return nil
+	if err == nil {
+		if err = c.forwarder.admit(c); err != nil {
+			c.refuse(setup.Order, err.Error(), err)
+		}
 	}
 	if err != nil {
-		return err
+		c.complain(ctx, err)
+		return nil
 	}
 	policy, err := c.connect(ctx, setup)
 	switch {
@@ -61,7 +69,7 @@ func (c *client) greet() (x11.SetupRequest, error) {
 	slow := time.AfterFunc(setupTime, func() { c.channel.Close() })
 	setup, err := x11.ReadSetupRequest(c.channel, maxAuth)
 	if !slow.Stop() {
-		return setup, fmt.Errorf("X11 setup took more than %v", setupTime)
+		return setup, errSlow
 	}
 	var bad *x11.BadSetup
 	switch {
@@ -74,9 +82,30 @@ func (c *client) greet() (x11.SetupRequest, error) {
 	}
 	known := subtle.ConstantTimeCompare(setup.AuthData, c.forwarder.cookie) == 1
 	if setup.AuthName != xauth.MITMagicCookie || !known {
-		return setup, c.refuse(setup.Order, "the cookie is not this session's", errors.New("X11 setup: wrong cookie"))
+		return setup, c.refuse(setup.Order, "the cookie is not this session's", errCookie)
 	}
 	return setup, nil
+}
+
+var (
+	errCookie = errors.New("X11 setup: wrong cookie")
+	errSlow   = fmt.Errorf("X11 setup took more than %v", setupTime)
+)
+
+// complain logs why a client did not come in. Whose it is only sshd knows, and does not tell.
+func (c *client) complain(ctx context.Context, err error) {
+	rule := "X11's setup"
+	switch {
+	case context.Cause(ctx) == errYielded, errors.Is(err, errYielded):
+		rule, err = "places without the cookie", errYielded
+	case ctx.Err() != nil:
+		return
+	case errors.Is(err, errSlow):
+		rule = "time to show the cookie"
+	case errors.Is(err, errCookie):
+		rule = "the session's cookie"
+	}
+	c.forwarder.refusals.Add(rule, "program", "a client of the forwarded display", "error", err)
 }
 
 // refuse tells the client why it is refused and returns cause.
