@@ -92,7 +92,8 @@ func (c *Client) meetFarHalf(ctx context.Context, forwarder *x11.Forwarder) (ssh
 	if offer.Cookie, err = hex.DecodeString(cookie); err != nil {
 		return nil, xproxy.Place{}, err
 	}
-	channel, err := c.channel(ctx, "exec", farHalf)
+	said := newSaid(c.log, "display")
+	channel, err := c.channel(ctx, "exec", farHalf, said)
 	if err != nil {
 		return nil, xproxy.Place{}, err
 	}
@@ -108,6 +109,7 @@ func (c *Client) meetFarHalf(ctx context.Context, forwarder *x11.Forwarder) (ssh
 		channel.Close()
 		return nil, xproxy.Place{}, err
 	}
+	said.release()
 	return channel, place, nil
 }
 
