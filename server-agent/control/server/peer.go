@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	whose "goldm/internal/peer"
 	"goldm/internal/tagged"
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
@@ -20,11 +21,16 @@ import (
 
 // peer is one connection to the daemon.
 type peer struct {
+	whose.Peer
 	server *Server
 	conn   net.Conn
-	uid    int
 	user   string // known once it was asked for
-	id     string // of its session; under the server's lock
+
+	// Under the server's lock.
+	id      string            // of its session
+	counted bool              // its session is
+	account int               // by which the peer is counted: its user, or nobody
+	place   *whose.Place[int] // where it waits without a session
 
 	write sync.Mutex
 }
@@ -51,6 +57,7 @@ func (p *peer) run(stop context.Context) {
 		defer cancel()
 		p.receive(ctx, requests)
 	})
+	p.identify(ctx, stop)
 	for {
 		select {
 		case m := <-requests:
@@ -67,6 +74,20 @@ func (p *peer) run(stop context.Context) {
 	}
 }
 
+// identify asks for the name of the peer's user.
+func (p *peer) identify(ctx, stop context.Context) {
+	name, err := p.server.names.get(ctx, stop, p.UID)
+	if err == nil {
+		p.user = name
+		p.server.belongsTo(p, p.UID)
+		return
+	}
+	if ctx.Err() == nil {
+		p.server.refusals.Add("a user with a name", "uid", p.UID, "pid", p.PID, "program", p.Program(), "err", err)
+	}
+	p.user = fmt.Sprintf("uid %d", p.UID)
+}
+
 // receive passes requests on until there are no more. Who has no session has to go on asking.
 func (p *peer) receive(ctx context.Context, requests chan<- control.Message) {
 	r := control.NewReader(p.conn, control.MaxRequest)
@@ -78,7 +99,7 @@ func (p *peer) receive(ctx context.Context, requests chan<- control.Message) {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
-				p.server.config.Log.Debug("a connection ends", "uid", p.uid, "err", err) // who asked was told
+				p.server.config.Log.Debug("a connection ends", "uid", p.UID, "err", err) // who asked was told
 			}
 			return
 		}
@@ -109,14 +130,6 @@ func (s *Server) isSession(p *peer) bool {
 
 // answer answers one request. The error means that the peer is not to be had any more.
 func (p *peer) answer(ctx context.Context, m control.Message) error {
-	if p.user == "" {
-		name, err := p.server.config.User(ctx, p.uid)
-		if err != nil {
-			p.server.config.Log.Warn("a user without a name", "uid", p.uid, "err", err)
-			name = fmt.Sprintf("uid %d", p.uid)
-		}
-		p.user = name
-	}
 	switch m := m.(type) {
 	case *control.Register:
 		answer, err := p.register(ctx, m)
@@ -148,7 +161,7 @@ func (p *peer) finish(err error) error {
 }
 
 // mayAll tells whether the peer may see and do everything.
-func (p *peer) mayAll() bool { return p.uid == 0 || p.uid == os.Geteuid() }
+func (p *peer) mayAll() bool { return p.UID == 0 || p.UID == os.Geteuid() }
 
 // register makes the peer a session.
 func (p *peer) register(ctx context.Context, r *control.Register) (*control.Registered, error) {
@@ -253,7 +266,7 @@ func (p *peer) drain(drain bool) error {
 		return errors.New("only root may do that")
 	}
 	err := p.server.drain.set(drain)
-	p.server.config.Log.Info("drained", "now", drain, "uid", p.uid, "err", err)
+	p.server.config.Log.Info("drained", "now", drain, "uid", p.UID, "err", err)
 	p.server.cluster.Changed()
 	if p.server.config.Changed != nil {
 		p.server.config.Changed()
