@@ -36,8 +36,12 @@ const (
 	endingComm = "ltsp-ending"
 )
 
-// maxList bounds the sessions that are listed.
-const maxList = 10000
+// maxList bounds the sessions that are listed, and maxListUser those of one user: any user can
+// start processes that look like sessions.
+const (
+	maxList     = 10000
+	maxListUser = 500
+)
 
 // List returns the sessions that this process may see, the oldest first.
 func List(ctx context.Context) ([]Session, error) {
@@ -46,10 +50,7 @@ func List(ctx context.Context) ([]Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, userLimit) // for all of them
 	defer cancel()
 	name := userNames(ctx)
-	for _, p := range found {
-		if p.keeper || len(list) == maxList {
-			continue
-		}
+	for _, p := range listed(found) {
 		s := p.session
 		s.User = name(p.uid)
 		list = append(list, s)
@@ -58,6 +59,18 @@ func List(ctx context.Context) ([]Session, error) {
 		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID))
 	})
 	return list, err
+}
+
+// listed picks the wrappers that are listed, within the bounds.
+func listed(found []process) (list []process) {
+	of := make(map[int]int)
+	for _, p := range found {
+		if !p.keeper && len(list) < maxList && of[p.uid] < maxListUser {
+			of[p.uid]++
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // Count returns the number of sessions of all users. It takes no rights, but

@@ -22,38 +22,38 @@ func NeedRoot(t testing.TB) {
 	}
 }
 
-// Dial connects to a Unix socket as a user, as SO_PEERCRED shows to the other end. An abstract
-// name begins with "@".
-func Dial(uid int, path string) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan result, 1)
+// As calls f as a user, on a thread of its own that ends with it.
+func As(uid int, f func() error) error {
+	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and not unlocked: the thread ends as the user that it became
-		conn, err := dial(uid, path)
-		done <- result{conn, err}
+		// The call concerns this thread alone, other than unix.Setresuid.
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
+			done <- fmt.Errorf("setresuid %d: %w", uid, errno)
+			return
+		}
+		done <- f()
 	}()
-	r := <-done
-	return r.conn, r.err
+	return <-done
 }
 
-func dial(uid int, path string) (net.Conn, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	// The call concerns this thread alone, other than unix.Setresuid.
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
-		return nil, fmt.Errorf("setresuid %d: %w", uid, errno)
-	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		return nil, fmt.Errorf("connect %s: %w", path, err)
-	}
-	return net.FileConn(file)
+// Dial connects to a Unix socket as a user, as SO_PEERCRED shows to the other end. An abstract
+// name begins with "@".
+func Dial(uid int, path string) (conn net.Conn, err error) {
+	err = As(uid, func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		file := os.NewFile(uintptr(fd), path)
+		defer file.Close()
+		if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+			return fmt.Errorf("connect %s: %w", path, err)
+		}
+		conn, err = net.FileConn(file)
+		return err
+	})
+	return conn, err
 }
 
 // MustDial is Dial for a connection that lasts as long as the test.
