@@ -21,7 +21,15 @@ const (
 	maxHeader = 4 << 10
 	// MaxConns bounds the connections at once of all listeners: more than the clients of a school
 	// that switches on.
-	MaxConns = 4096
+	MaxConns = 2048
+
+	// connMemory is what a connection takes at most, in bytes, and rateMemory what is remembered of
+	// an address.
+	connMemory = 24 << 10
+	rateMemory = 200
+
+	// MaxMemory is what the ports take at most, in bytes.
+	MaxMemory = MaxConns*connMemory + maxAddresses*rateMemory
 )
 
 // Config says what to serve.

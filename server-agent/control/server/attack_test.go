@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,4 +189,31 @@ func TestAttackSessions(t *testing.T) {
 	if count["anna"] != 2 || count["mallory"] != 128 {
 		t.Errorf("sessions: %v", count)
 	}
+}
+
+// Connections without a session, which have sent most of a request, take no more memory than
+// the constant tells.
+func TestAttackPeerMemory(t *testing.T) {
+	b := besiege(t)
+	before := memory()
+	for range server.MaxWaiting {
+		io.WriteString(b.dial(anna), `{"type":"register","client":"`+strings.Repeat("x", control.MaxRequest-100))
+	}
+	var grown int64
+	for range 10 {
+		time.Sleep(50 * time.Millisecond) // until all has been read
+		grown = max(grown, memory()-before)
+	}
+	t.Logf("%d bytes each", grown/server.MaxWaiting)
+	if grown > server.MaxWaiting*server.PeerMemory {
+		t.Errorf("%d connections take %d bytes", server.MaxWaiting, grown)
+	}
+}
+
+// memory is what heap and stacks take.
+func memory() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
 }

@@ -11,8 +11,8 @@ const (
 	nameAge   = time.Minute
 	noNameAge = 10 * time.Second
 
-	// maxLookups bounds the lookups at a time, each of which may be a process (sessions.UserName).
-	maxLookups = 8
+	// MaxLookups bounds the lookups at a time, each of which may be a process (sessions.UserName).
+	MaxLookups = 8
 
 	// maxNames bounds the users that are remembered.
 	maxNames = 4096
@@ -40,7 +40,7 @@ type name struct {
 }
 
 func newNames(look func(context.Context, int) (string, error), tasks *sync.WaitGroup) *names {
-	return &names{look: look, slots: make(chan struct{}, maxLookups), tasks: tasks, known: make(map[int]*name)}
+	return &names{look: look, slots: make(chan struct{}, MaxLookups), tasks: tasks, known: make(map[int]*name)}
 }
 
 // get returns the name of a user, for which it may have to wait until ctx is done. A lookup

@@ -146,7 +146,7 @@ func (p *peer) answer(ctx context.Context, m control.Message) error {
 	case *control.DrainRequest:
 		return p.finish(p.drain(m.Drain))
 	case *control.InfoRequest:
-		return p.send(p.server.info())
+		return p.sayInfo()
 	case *control.Login:
 		return p.finish(p.login(m))
 	}
@@ -227,20 +227,28 @@ func local(list []cluster.Session) []sessions.Session {
 
 // list sends the sessions that the peer may see.
 func (p *peer) list(m *control.ListRequest) error {
-	all := p.server.cluster.Sessions()
-	all = slices.DeleteFunc(all, func(s cluster.Session) bool {
+	done, err := p.server.begin(p)
+	if err != nil {
+		return p.finish(err)
+	}
+	defer done()
+	// A user sees one page of the own ones, which is more than anybody has.
+	most := control.Page
+	if p.mayAll() {
+		most = math.MaxInt
+	}
+	all := p.server.cluster.Pick(most, func(s cluster.Session) bool {
 		own := s.User == p.user
-		return s.Server == p.server.config.Name || m.Others && (!own || s.Ending) || !own && !p.mayAll()
+		return s.Server != p.server.config.Name && (own || p.mayAll()) && (!m.Others || own && !s.Ending)
 	})
 	warning := ""
 	if state := p.server.cluster.State(); !state.Alone && !state.Reachable {
 		warning = state.String()
 	}
-	rest := local(all)
 	for {
-		some := rest[:min(control.Page, len(rest))]
-		rest = rest[len(some):]
-		if err := p.send(&control.List{List: some, More: len(rest) > 0, Warning: warning}); err != nil || len(rest) == 0 {
+		some := all[:min(control.Page, len(all))]
+		all = all[len(some):]
+		if err := p.send(&control.List{List: local(some), More: len(all) > 0, Warning: warning}); err != nil || len(all) == 0 {
 			return err
 		}
 	}
@@ -251,14 +259,13 @@ func (p *peer) end(ctx context.Context, m *control.EndRequest) error {
 	c := p.server.cluster
 	ctx, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
-	all := c.Sessions()
-	i := slices.IndexFunc(all, func(s cluster.Session) bool {
+	found := c.Pick(1, func(s cluster.Session) bool {
 		return s.ID == m.ID && (s.User == p.user || p.mayAll())
 	})
-	if i < 0 {
+	if len(found) == 0 {
 		return fmt.Errorf("no session %.64q of yours", m.ID)
 	}
-	return c.End(ctx, all[i], "")
+	return c.End(ctx, found[0], "")
 }
 
 func (p *peer) drain(drain bool) error {
@@ -283,6 +290,16 @@ func (p *peer) login(m *control.Login) error {
 		p.server.config.Login(m.Result, time.Duration(m.Seconds*float64(time.Second)))
 	}
 	return nil
+}
+
+// sayInfo sends what the daemon says of itself.
+func (p *peer) sayInfo() error {
+	done, err := p.server.begin(p)
+	if err != nil {
+		return p.finish(err)
+	}
+	defer done()
+	return p.send(p.server.info())
 }
 
 // info is what the daemon says of itself.

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	whose "goldm/internal/peer"
+	"goldm/server-agent/control"
 )
 
 const (
@@ -17,7 +18,25 @@ const (
 	// of one user: an account that all visitors share has one for each client.
 	MaxSessions     = 2048
 	maxSessionsUser = 128
+
+	// maxAnswers bounds the long answers that one user's peers are being sent, each of which has
+	// MaxReply bytes at most and may take its time. Those of root may be of all sessions.
+	maxAnswers = 2
 )
+
+// What one of these takes at most, in bytes.
+const (
+	PeerMemory    = 16 << 10 // two goroutines, a line, and what the user is told
+	sessionMemory = 8 << 10  // in the cluster's records, here and to be written
+	nameMemory    = 1 << 10
+
+	// greedy is how many users are thought to have all their long answers sent at a time.
+	greedy       = 8
+	answerMemory = 2 * control.MaxReply // as it is, and in JSON
+)
+
+// MaxMemory is what the daemon's socket takes at most, in bytes.
+const MaxMemory = (MaxWaiting+MaxSessions)*PeerMemory + MaxSessions*sessionMemory + maxNames*nameMemory + greedy*maxAnswers*answerMemory
 
 // nobody is the account of all users that have no name: the numbers that a user may give to
 // programs of a user namespace (newuidmap(1)) are 65,536, and count as one user.
@@ -149,6 +168,24 @@ func (s *Server) release(p *peer) {
 		s.forget(p)
 		p.wait()
 	}
+}
+
+// begin begins a long answer to a peer, which is to be told when it has been sent.
+func (s *Server) begin(p *peer) (done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	account := p.account
+	if s.answers[account] >= maxAnswers {
+		return nil, errors.New("too many questions at once: ask again")
+	}
+	s.answers[account]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.answers[account]--; s.answers[account] == 0 {
+			delete(s.answers, account)
+		}
+	}, nil
 }
 
 // dismiss forgets a peer, and its session.

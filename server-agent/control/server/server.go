@@ -53,6 +53,7 @@ type Server struct {
 	sessions map[string]*peer // by ID
 	counted  int              // sessions, without those whose connection is being closed
 	held     map[int]int      // of these, by account
+	answers  map[int]int      // long ones that are being sent, by account
 }
 
 // New returns a server, which Run starts.
@@ -74,6 +75,7 @@ func New(c Config) *Server {
 		peers:    make(map[*peer]bool),
 		sessions: make(map[string]*peer),
 		held:     make(map[int]int),
+		answers:  make(map[int]int),
 	}
 	s.names = newNames(c.User, &s.tasks)
 	return s
