@@ -50,3 +50,19 @@ func TestAttackRuntimeDirectory(t *testing.T) {
 		}
 	}
 }
+
+// Programs without the cookie keep no program out that has it.
+func TestAttackStrangers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "native")
+	conns := daemonFor(t, path)
+	log, _ := logged()
+	b := newBridge(Daemon{Socket: path, Cookie: cookieOf('d')}, cookieOf('s'), log)
+	for range 10 * maxStrangers {
+		player(t, t.Context(), b).Write([]byte{0}) // which returns once it has its place
+	}
+	program := player(t, t.Context(), b)
+	if _, err := program.Write(greetingOf(cookieOf('s'))); err != nil {
+		t.Fatal(err)
+	}
+	(<-conns).Close()
+}
