@@ -8,8 +8,7 @@ import (
 	"os"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
+	"goldm/internal/peer"
 	"goldm/internal/privs"
 	"goldm/internal/tagged"
 	"goldm/ldm/greetd"
@@ -34,43 +33,26 @@ func listen(path string, u privs.User) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// peerUser returns the user that made the connection (unix(7), SO_PEERCRED).
-func peerUser(c *net.UnixConn) (uid int, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var fault error
-	if err := raw.Control(func(fd uintptr) {
-		cred, fault = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return 0, err
-	}
-	if fault != nil {
-		return 0, fault
-	}
-	return int(cred.Uid), nil
-}
-
 // accept serves greeters until the listener is closed.
 func (s *Seat) accept(l *net.UnixListener) {
 	var last login.ConnID
 	slots := make(chan struct{}, maxConns)
+	refusals := peer.NewRefusals(s.Log)
+	defer refusals.Close()
 	for {
 		socket, err := l.AcceptUnix()
 		if err != nil {
 			return // closed; the listener has no other end
 		}
-		if uid, err := peerUser(socket); err != nil || uid != s.Users.Greeter.UID {
-			s.Log.Warn("refused a greeter", "uid", uid, "cause", fmt.Sprint(err))
+		if at, err := peer.Of(socket); err != nil || at.UID != s.Users.Greeter.UID {
+			refusals.Add("the greeter's user", "uid", at.UID, "pid", at.PID, "program", at.Program(), "cause", fmt.Sprint(err))
 			socket.Close()
 			continue
 		}
 		select {
 		case slots <- struct{}{}:
 		default:
-			s.Log.Warn("refused a greeter", "cause", "too many at once")
+			refusals.Add("greeters at once")
 			socket.Close()
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"goldm/internal/folder"
 	"goldm/internal/privs"
 )
 
@@ -61,6 +62,9 @@ func (s *Seat) makeDirs() error {
 	}
 	// The umask, and a folder that was there already.
 	for _, dir := range []string{s.RunDir, s.dir} {
+		if err := folder.Owned(dir, 0); err != nil { // a link, or another user's
+			return fmt.Errorf("%s is not a folder of root's alone: %w; remove it", dir, err)
+		}
 		if err := os.Chmod(dir, 0o711); err != nil {
 			return err
 		}
@@ -72,8 +76,11 @@ func (s *Seat) makeDirs() error {
 const displayDir = "/tmp/.X11-unix"
 
 // makeSocketDir makes the folder that X servers put their sockets in. One that
-// is not root's would let its owner take a display's place.
+// is not root's, or in a folder that is not, would let another user take a display's place.
 func makeSocketDir(path string) error {
+	if err := folder.Shared(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s is not safe for the X server's sockets: %w", filepath.Dir(path), err)
+	}
 	if err := os.Mkdir(path, 0o1777); err != nil && !os.IsExist(err) {
 		return err
 	}

@@ -91,7 +91,8 @@ func checkPlace(place xproxy.Place) error {
 func (c *Client) meetFarHalf(ctx context.Context) (*farHalf, error) {
 	ctx, cancel := context.WithTimeout(ctx, introduceWithin)
 	defer cancel()
-	channel, err := c.channel(ctx, "exec", farHalfCommand)
+	said := newSaid(c.log, "display")
+	channel, err := c.channel(ctx, "exec", farHalfCommand, said)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +109,7 @@ func (c *Client) meetFarHalf(ctx context.Context) (*farHalf, error) {
 		channel.Close()
 		return nil, err
 	}
+	said.release()
 	return &farHalf{channel: channel, place: place, cookie: cookie}, nil
 }
 

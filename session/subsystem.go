@@ -13,16 +13,17 @@ import (
 // channel is closed as soon as the server has opened it: a session does not end
 // because a server takes long over something else.
 func (c *Client) Subsystem(ctx context.Context, name string) (ssh.Channel, error) {
-	return c.channel(ctx, "subsystem", name)
+	return c.channel(ctx, "subsystem", name, io.Discard)
 }
 
-// channel opens a channel for a subsystem, or for a command line ("exec").
-func (c *Client) channel(ctx context.Context, kind, what string) (ssh.Channel, error) {
+// channel opens a channel for a subsystem, or for a command line ("exec"), whose standard error
+// goes to stderr.
+func (c *Client) channel(ctx context.Context, kind, what string, stderr io.Writer) (ssh.Channel, error) {
 	var channel ssh.Channel
 	var err error
 	opened := make(chan struct{})
 	open := func() {
-		channel, err = c.openChannel(kind, what)
+		channel, err = c.openChannel(kind, what, stderr)
 		select {
 		case opened <- struct{}{}:
 		case <-ctx.Done():
@@ -42,14 +43,14 @@ func (c *Client) channel(ctx context.Context, kind, what string) (ssh.Channel, e
 	}
 }
 
-func (c *Client) openChannel(kind, what string) (ssh.Channel, error) {
+func (c *Client) openChannel(kind, what string, stderr io.Writer) (ssh.Channel, error) {
 	channel, requests, err := c.ssh.OpenChannel("session", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s %.40s: %w", kind, what, err)
 	}
 	following := c.task(func() { ssh.DiscardRequests(requests) }) &&
 		// What nobody reads fills the channel's window.
-		c.task(func() { io.Copy(io.Discard, channel.Stderr()) })
+		c.task(func() { io.Copy(stderr, channel.Stderr()) })
 	if !following {
 		channel.Close()
 		return nil, errClosed

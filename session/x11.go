@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -118,14 +117,15 @@ func (c *Client) forwarding() *x11.Forwarder {
 	return c.forwarder
 }
 
-// maxXClients bounds the X clients that a server may open at a time; X
-// servers take 256 by default.
-const maxXClients = 512
+// maxXChannels bounds the channels of X clients that a server may open at a time: those that the
+// forwarder carries, which has bounds of its own, and those that it has refused and the server
+// has not closed yet.
+const maxXChannels = 2048
 
 // acceptX11 carries the X clients that the server opens channels for, until the
 // connection ends.
 func (c *Client) acceptX11(opened <-chan ssh.NewChannel) {
-	slots := make(chan struct{}, maxXClients)
+	slots := make(chan struct{}, maxXChannels)
 	for open := range opened {
 		forwarder := c.forwarding()
 		if forwarder == nil {
@@ -139,19 +139,28 @@ func (c *Client) acceptX11(opened <-chan ssh.NewChannel) {
 			c.log.Warn("a program is refused: too many are open", "kind", "X11", "most", cap(slots))
 			continue
 		}
-		c.task(func() {
+		arrival := forwarder.Arrive(c.ctx)
+		serve := func() {
 			defer func() { <-slots }()
-			c.serveX11(open, forwarder)
-		})
+			c.serveX11(open, arrival)
+		}
+		if !c.task(serve) {
+			arrival.Leave()
+		}
 	}
 }
 
-func (c *Client) serveX11(open ssh.NewChannel, forwarder *x11.Forwarder) {
+func (c *Client) serveX11(open ssh.NewChannel, arrival *x11.Arrival) {
+	defer arrival.Leave()
+	select {
+	case <-arrival.Gone():
+		open.Reject(ssh.ResourceShortage, "too many X11 clients without the cookie")
+		return
+	default:
+	}
 	channel, requests, err := open.Accept()
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
-	c.carry("X11", channel, requests, cancel, func(channel ssh.Channel) { forwarder.Serve(ctx, channel) })
+	c.carry("X11", channel, requests, arrival.Leave, func(channel ssh.Channel) { arrival.Serve(channel) })
 }

@@ -65,6 +65,9 @@ func runSeat(ctx context.Context, args []string) error {
 	for _, p := range settings.Problems {
 		log.Warn("configuration", "problem", p.String())
 	}
+	for _, p := range settings.Warnings {
+		log.Warn("configuration", "warning", p.String())
+	}
 	users, err := ldm.LookupUsers()
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ func check(_ context.Context, args []string) error {
 	printSettings(settings, *verbose)
 	for _, p := range settings.Problems {
 		fmt.Fprintln(os.Stderr, p)
+	}
+	for _, p := range settings.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", p)
 	}
 	if len(settings.Problems) > 0 {
 		return cli.Exit(1)

@@ -26,21 +26,22 @@ type loader struct {
 	sections []section
 	values   map[string]Value
 	problems []Problem
+	warnings []Problem // see exposed
 }
 
-// gather returns the assignments that count for the client c in the first of
+// gather gathers the assignments that count for the client c in the first of
 // paths that exists; none when none does.
-func gather(paths []string, c Client) (map[string]Value, []Problem, error) {
-	l := loader{values: make(map[string]Value)}
+func gather(paths []string, c Client) (*loader, error) {
+	l := &loader{values: make(map[string]Value)}
 	for _, path := range paths {
 		sections, problems, err := readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("configuration: %w", err)
+			return l, fmt.Errorf("configuration: %w", err)
 		}
-		l.path, l.sections, l.problems = path, sections, problems
+		l.path, l.sections, l.problems, l.warnings = path, sections, problems, exposed(path, sections)
 		break
 	}
 	for fit := generalFit; fit <= exactFit; fit++ {
@@ -50,7 +51,7 @@ func gather(paths []string, c Client) (map[string]Value, []Problem, error) {
 			}
 		}
 	}
-	return l.values, l.problems, nil
+	return l, nil
 }
 
 // take lets a section's assignments count, those of the sections that it pulls

@@ -54,6 +54,7 @@ type Settings struct {
 
 	Values   map[string]Value // all of them, as text, defaults included
 	Problems []Problem
+	Warnings []Problem // about the file's rights; all that it says takes effect
 }
 
 // DefaultKnownHosts is where a client's image holds its servers' keys.
@@ -159,8 +160,9 @@ var settings = []setting{
 // The error is about a file that cannot be read; the settings are the defaults
 // then, for a client with no login screen helps nobody.
 func Load(paths []string, c Client) (*Settings, error) {
-	values, problems, err := gather(paths, c)
-	s := &Settings{Values: make(map[string]Value), Problems: problems}
+	l, err := gather(paths, c)
+	values := l.values
+	s := &Settings{Values: make(map[string]Value), Problems: l.problems, Warnings: l.warnings}
 	for name := range values {
 		if strings.HasPrefix(name, "LDM_") && !known(name) {
 			s.Problems = append(s.Problems, problem(values[name], "%s %s", name, verdict(name)))

@@ -34,7 +34,8 @@ func showX11(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := display.Open(offer.Cookie)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("login", os.Getenv("USER"))
+	d, err := display.Open(offer.Cookie, log)
 	if err != nil {
 		return errors.Join(err, xproxy.Answer(stdio, xproxy.Place{Error: err.Error()}))
 	}
@@ -48,7 +49,7 @@ func showX11(ctx context.Context, args []string) error {
 	return xproxy.Far(ctx, stdio, xproxy.FarConfig{
 		Listener: d,
 		Offer:    offer,
-		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Log:      log,
 	})
 }
 

@@ -10,6 +10,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
+// maxHeld bounds the sessions that are found in the way of one: if these end, others are found.
+const maxHeld = 16
+
 // Register adds a session of this server, whatever other sessions its user has.
 // The others hear of it as soon as they can.
 func (c *Cluster) Register(s Session) error {
@@ -130,7 +133,7 @@ func (c *Cluster) decide(ctx context.Context, s Session) (held []Session, err er
 	answer, err := commit(ctx, func(ctx context.Context) clientv3.Txn {
 		return c.client.Txn(ctx).If(none, c.ours()).
 			Then(clientv3.OpPut(c.config.Prefix+key, encode(s), clientv3.WithLease(lease))).
-			Else(clientv3.OpGet(user, clientv3.WithPrefix(), clientv3.WithLimit(page)))
+			Else(clientv3.OpGet(user, clientv3.WithPrefix(), clientv3.WithLimit(maxHeld)))
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -150,7 +153,7 @@ func (c *Cluster) decide(ctx context.Context, s Session) (held []Session, err er
 // inTheWay reads from the answer to a transaction that wrote nothing why: which sessions the
 // user has but the one to be written.
 func (c *Cluster) inTheWay(answer *clientv3.TxnResponse, key string) (held []Session, err error) {
-	seen := newDirectory()
+	seen := newDirectory(c.config.Self.Name)
 	for _, kv := range answer.Responses[0].GetResponseRange().GetKvs() {
 		seen.put(string(kv.Key[len(c.config.Prefix):]), kv.Value, c.config.Log)
 	}

@@ -36,7 +36,7 @@ const (
 	ping = 6 * time.Second
 	pong = 3 * time.Second
 
-	maxAnswer = 16 << 20 // bytes
+	maxAnswer = 8 << 20 // bytes; a page of what may be there has 5 MB
 )
 
 // redial tries again soon: the library's own pause grows to two minutes.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -95,7 +96,7 @@ func New(config Config) (*Cluster, error) {
 		state:     State{Alone: len(config.Endpoints) == 0, Since: time.Now(), Problem: "not reached yet"},
 		local:     make(map[string]*local),
 		published: make(map[string]string),
-		known:     newDirectory(),
+		known:     newDirectory(config.Self.Name),
 		moved:     make(chan struct{}),
 	}
 	if c.state.Alone {
@@ -199,16 +200,34 @@ func (c *Cluster) Servers() []Server {
 // Sessions returns this server's sessions and those of the others, as they were last
 // heard of.
 func (c *Cluster) Sessions() []Session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.sessions()
+	return c.Pick(math.MaxInt, func(Session) bool { return true })
 }
 
-// sessions is Sessions under the lock.
-func (c *Cluster) sessions() []Session {
-	found := c.known.others(c.config.Self.Name)
+// of returns some of a user's sessions but the one with an ID of this server.
+func (c *Cluster) of(user, but string) []Session {
+	return c.pick(maxHeld, func(s Session) bool {
+		return s.User == user && (s.Server != c.config.Self.Name || s.ID != but)
+	})
+}
+
+// Pick returns the sessions that a condition holds for, most of them at most, in the order of
+// Sessions.
+func (c *Cluster) Pick(most int, condition func(Session) bool) []Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pick(most, condition)
+}
+
+// pick is Pick under the lock.
+func (c *Cluster) pick(most int, condition func(Session) bool) []Session {
+	var found []Session
+	for _, s := range c.known.sessions {
+		if len(found) < most && s.Server != c.config.Self.Name && condition(s) {
+			found = append(found, s)
+		}
+	}
 	for _, l := range c.local {
-		if !l.pending {
+		if len(found) < most && !l.pending && condition(l.Session) {
 			found = append(found, l.Session)
 		}
 	}
@@ -216,13 +235,6 @@ func (c *Cluster) sessions() []Session {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Server, b.Server), cmp.Compare(a.ID, b.ID))
 	})
 	return found
-}
-
-// of returns a user's sessions but the one with an ID of this server.
-func (c *Cluster) of(user, but string) []Session {
-	return slices.DeleteFunc(c.sessions(), func(s Session) bool {
-		return s.User != user || s.Server == c.config.Self.Name && s.ID == but
-	})
 }
 
 // tell makes the others hear what changed here.

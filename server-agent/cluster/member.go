@@ -73,7 +73,7 @@ func (c *Cluster) beatTime() time.Duration { return min(c.config.Lease/6, 5*time
 
 // look reads all that the others have said, and returns etcd's revision at that time.
 func (c *Cluster) look(ctx context.Context) (revision int64, err error) {
-	known := newDirectory()
+	known := newDirectory(c.config.Self.Name)
 	from, end := c.config.Prefix, clientv3.GetPrefixRangeEnd(c.config.Prefix)
 	for count := 0; ; {
 		answer, err := do(ctx, func(ctx context.Context) (*clientv3.GetResponse, error) {

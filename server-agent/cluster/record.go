@@ -17,15 +17,31 @@ import (
 
 // Bounds of what is read.
 const (
-	maxKey      = 1 << 10 // bytes, without the prefix
-	maxValue    = 4 << 10
-	maxServers  = 1000
-	maxSessions = 100_000
-	maxHosts    = 16
-	maxKeys     = 16
-	maxUser     = 256 // bytes
-	maxText     = 253 // characters of a client's name, a fingerprint, a version
+	maxKey          = 1 << 10 // bytes, without the prefix
+	maxValue        = 4 << 10
+	maxServers      = 1000
+	maxSessions     = 20_000
+	maxSessionsUser = 2000 // an account that all visitors share has one for each client
+	maxEndings      = 4000 // of sessions of this server
+	maxHosts        = 16
+	maxKeys         = 16
+	maxUser         = 256 // bytes
+	maxText         = 253 // bytes of a client's name, a fingerprint, a version
 )
+
+// What one of these takes at most, in bytes, with its place in a map that grows.
+const (
+	sessionMemory = 2000
+	serverMemory  = 6000
+	endingMemory  = 1400
+
+	// lostMemory is of a key that was complained about.
+	lostMemory = maxKey + 200
+)
+
+// MaxMemory is what the cluster takes at most, in bytes: what the other servers say, twice while
+// it is read anew, and two answers of etcd's, as they come and decoded.
+const MaxMemory = 2*(maxServers*(serverMemory+lostMemory)+maxSessions*sessionMemory+maxEndings*endingMemory) + 4*maxAnswer
 
 // Server is what one server says of itself.
 type Server struct {
@@ -188,7 +204,9 @@ func isUser(s string) bool {
 }
 
 // isLine tells whether s is text that people may be shown.
-func isLine(s string) bool { return utf8.ValidString(s) && text.Line(s, maxText) == s }
+func isLine(s string) bool {
+	return len(s) <= maxText && utf8.ValidString(s) && text.Line(s, maxText) == s
+}
 
 func isPrintable(s string) bool {
 	return len(s) <= maxText && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"goldm/internal/cli"
+	"goldm/internal/folder"
 	"goldm/internal/infowire"
 	"goldm/internal/privs"
 	"goldm/server-agent/cluster"
@@ -21,6 +22,7 @@ import (
 	"goldm/server-agent/hostkeys"
 	"goldm/server-agent/info"
 	"goldm/server-agent/metrics"
+	"goldm/server-agent/serve"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/settings"
 )
@@ -118,6 +120,9 @@ func address(host string, port int) string {
 	return host
 }
 
+// maxScrapes bounds the connections to the metrics, which every user of this server may open.
+const maxScrapes = 32
+
 // run runs all that there are listeners for until ctx ends. Either may be nil.
 func (d *daemon) run(ctx context.Context, socket, scrapes net.Listener) {
 	var tasks sync.WaitGroup
@@ -133,7 +138,7 @@ func (d *daemon) run(ctx context.Context, socket, scrapes net.Listener) {
 		part("control", func() error { return d.control.Run(ctx, socket, d.cluster) })
 	}
 	if scrapes != nil {
-		part("metrics", func() error { return d.metrics.Serve(ctx, scrapes) })
+		part("metrics", func() error { return d.metrics.Serve(ctx, serve.Bounded(scrapes, maxScrapes, d.log)) })
 	}
 	tasks.Wait()
 }
@@ -144,6 +149,10 @@ func listenControl(ctx context.Context) (net.Listener, error) {
 	if client, err := control.Dial(ctx, control.Path); err == nil {
 		client.Close()
 		return nil, fmt.Errorf("%s: another daemon answers there", control.Path)
+	}
+	at := filepath.Dir(control.Path)
+	if err := folder.Owned(at, os.Geteuid()); err != nil {
+		return nil, fmt.Errorf("%s is not safe for the daemon's socket: %w", at, err)
 	}
 	if err := os.Remove(control.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -158,12 +167,15 @@ func listenControl(ctx context.Context) (net.Listener, error) {
 // makeFolders makes the daemon's folders where systemd has not: for its user, as root.
 func makeFolders(user privs.User) error {
 	for _, file := range []string{control.Path, control.DrainFile} {
-		folder := filepath.Dir(file)
-		if err := os.Mkdir(folder, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		path := filepath.Dir(file)
+		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
-		if err := os.Lchown(folder, user.UID, user.GID); err != nil {
+		if err := os.Lchown(path, user.UID, user.GID); err != nil {
 			return err
+		}
+		if err := folder.Owned(path, user.UID); err != nil { // one that was there
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil

@@ -71,6 +71,7 @@ func some(address string) []string {
 
 // runDaemon runs the daemon with its settings.
 func runDaemon(stop context.Context, s settings.Settings, log *slog.Logger) error {
+	boundMemory()
 	ctx, cancel := context.WithCancel(stop)
 	defer cancel()
 	open, err := listeners(ctx, s, log)

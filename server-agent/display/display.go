@@ -11,6 +11,7 @@ package display
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,7 +19,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/folder"
+	"goldm/internal/peer"
 	"goldm/internal/xauth"
+	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
 )
 
@@ -26,6 +30,7 @@ import (
 type Display struct {
 	*xproxy.Display
 
+	log      *slog.Logger
 	folder   string
 	lock     *os.File // the folder, for as long as the process lives
 	sessions net.Listener
@@ -48,33 +53,46 @@ const prefix = "ltsp-x11-"
 
 // Open opens a display for programs that have the cookie, and removes what the user's
 // displays that were killed have left. Close has to follow.
-func Open(cookie []byte) (*Display, error) {
+func Open(cookie []byte, log *slog.Logger) (*Display, error) {
 	removeStale()
 	var wrong error
 	for _, base := range bases() {
-		d, err := openIn(base, cookie)
+		err := base.check()
 		if err == nil {
-			return d, nil
+			var d *Display
+			if d, err = openIn(base.path, cookie); err == nil {
+				d.log = log
+				return d, nil
+			}
 		}
-		wrong = errors.Join(wrong, err)
+		log.Warn("no place for the display's files", "folder", base.path, "err", err)
+		wrong = errors.Join(wrong, fmt.Errorf("%s: %w", base.path, err))
 	}
 	return nil, wrong
 }
 
-// bases returns where folders are made: a runtime directory may be missing, or full.
-func bases() []string {
+// base is where folders are made.
+type base struct {
+	path  string
+	check func() error // says why others could replace what is made there
+}
+
+// bases returns where folders are made: a runtime directory may be missing, full, or not the
+// user's alone.
+func bases() []base {
+	temporary := base{"/tmp", func() error { return folder.Shared("/tmp") }}
 	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
-		return []string{runtime, "/tmp"}
+		return []base{{runtime, func() error { return sessions.CheckPrivate(runtime) }}, temporary}
 	}
-	return []string{"/tmp"}
+	return []base{temporary}
 }
 
 func openIn(base string, cookie []byte) (*Display, error) {
-	folder, err := os.MkdirTemp(base, prefix)
+	made, err := os.MkdirTemp(base, prefix)
 	if err != nil {
 		return nil, err
 	}
-	d := &Display{folder: folder}
+	d := &Display{folder: made}
 	if err := d.open(cookie); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -104,13 +122,32 @@ func (d *Display) Authority() string { return filepath.Join(d.folder, authorityN
 // that never comes.
 func (d *Display) Follow(ended func()) {
 	d.held.Go(func() {
-		session, err := d.sessions.Accept()
-		if err != nil || !d.hold(session) {
+		session := d.await()
+		if session == nil || !d.hold(session) {
 			return
 		}
 		session.Read(make([]byte, 1)) // it says nothing
 		ended()
 	})
+}
+
+// await returns the connection of the session, which is the user's; nil where none comes any
+// more. The first connection that is another user's would end the display with itself.
+func (d *Display) await() net.Conn {
+	refusals := peer.NewRefusals(d.log)
+	defer refusals.Close()
+	for {
+		session, err := d.sessions.Accept()
+		if err != nil {
+			return nil
+		}
+		at, err := peer.Of(session)
+		if err == nil && at.UID == os.Getuid() {
+			return session
+		}
+		refusals.Add("the session's user", "uid", at.UID, "pid", at.PID, "program", at.Program(), "err", err)
+		session.Close()
+	}
 }
 
 func (d *Display) hold(session net.Conn) bool {
@@ -146,13 +183,13 @@ func (d *Display) Close() error {
 	return err
 }
 
-func lock(folder string) (*os.File, error) {
-	f, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", folder, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return f, nil
 }

@@ -3,6 +3,7 @@ package display
 import (
 	"bufio"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("DISPLAY_TEST") == "" {
 		os.Exit(m.Run())
 	}
-	d, err := Open([]byte("0123456789abcdef"))
+	d, err := Open([]byte("0123456789abcdef"), slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)
@@ -35,6 +36,16 @@ type shown struct {
 	cmd       *exec.Cmd
 	authority string
 	socket    string
+}
+
+// runtimeDir is a user's runtime directory as it should be.
+func runtimeDir(t *testing.T) string {
+	t.Helper()
+	path := t.TempDir()
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func start(t *testing.T, runtime string) *shown {
@@ -89,7 +100,7 @@ func hold(t *testing.T, s *shown) *Held {
 }
 
 func TestSessionEnds(t *testing.T) {
-	s := start(t, t.TempDir())
+	s := start(t, runtimeDir(t))
 	info, err := os.Stat(s.authority)
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info, err)
@@ -112,7 +123,7 @@ func TestSessionEnds(t *testing.T) {
 }
 
 func TestDisplayIsKilled(t *testing.T) {
-	s := start(t, t.TempDir())
+	s := start(t, runtimeDir(t))
 	h := hold(t, s)
 	s.kill()
 	<-h.Gone()
@@ -128,7 +139,7 @@ func TestDisplayIsKilled(t *testing.T) {
 
 // Without a session the next display removes what is left, but nothing young or alive.
 func TestStale(t *testing.T) {
-	runtime := t.TempDir()
+	runtime := runtimeDir(t)
 	young, dead, alive := start(t, runtime), start(t, runtime), start(t, runtime)
 	young.kill()
 	dead.kill()

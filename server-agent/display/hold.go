@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"goldm/internal/peer"
 	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
 )
@@ -37,7 +38,7 @@ func Hold(env []string) (*Held, error) {
 	if folder == "" {
 		return nil, nil
 	}
-	conn, err := net.Dial("unix", filepath.Join(folder, socketName))
+	conn, err := dial(folder)
 	if err != nil {
 		return nil, fmt.Errorf("the session's display: %w", err)
 	}
@@ -47,6 +48,26 @@ func Hold(env []string) (*Held, error) {
 		conn.Read(make([]byte, 1))
 	}()
 	return h, nil
+}
+
+// dial connects to the display that has a folder, which must be the user's, as the display is.
+func dial(folder string) (net.Conn, error) {
+	if err := sessions.CheckPrivate(folder); err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	conn, err := net.Dial("unix", filepath.Join(folder, socketName))
+	if err != nil {
+		return nil, err
+	}
+	at, err := peer.Of(conn)
+	if err == nil && at.UID != os.Getuid() {
+		err = fmt.Errorf("%s is a socket of the user number %d", folder, at.UID)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // Gone is closed when the display has ended.
@@ -105,7 +126,7 @@ func folderOf(env []string) string {
 // see to it.
 func removeStale() {
 	for _, base := range bases() {
-		folders, _ := filepath.Glob(filepath.Join(base, prefix+"*"))
+		folders, _ := filepath.Glob(filepath.Join(base.path, prefix+"*"))
 		for _, folder := range folders {
 			info, err := os.Lstat(folder)
 			if err == nil && time.Since(info.ModTime()) > youth {

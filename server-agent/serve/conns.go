@@ -1,35 +1,38 @@
 package serve
 
 import (
-	"container/list"
-	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
-	"syscall"
 	"time"
+
+	"goldm/internal/peer"
 )
 
-// conns holds the open connections, the oldest first. When there are too many, the
-// oldest goes: it has been answered, or is one that takes its time.
+// conns holds the open connections. When there are too many, the network with the most loses
+// its oldest: that one has been answered, or is one that takes its time.
 type conns struct {
-	max int
-	log *slog.Logger
+	places   *peer.Queue[netip.Prefix]
+	refusals *peer.Refusals
 
-	mu      sync.Mutex
-	open    list.List // of *conn
-	closed  bool
-	dropped int       // since the log was told
-	told    time.Time // when it was
+	mu     sync.Mutex
+	open   map[*conn]bool
+	closed bool
 }
 
-// tellEvery is how often the log is told of connections that had to go: anybody may open more.
-const tellEvery = time.Minute
-
-func newConns(most int, log *slog.Logger) *conns { return &conns{max: most, log: log} }
+func newConns(most int, log *slog.Logger) *conns {
+	return &conns{places: peer.NewQueue[netip.Prefix](most), refusals: peer.NewRefusals(log), open: make(map[*conn]bool)}
+}
 
 // listener makes the connections of a listener some of these.
 func (c *conns) listener(l net.Listener) net.Listener { return &listener{Listener: l, conns: c} }
+
+// Bounded is a listener that has at most that many connections at once: of the network with the
+// most the oldest is closed.
+func Bounded(l net.Listener, most int, log *slog.Logger) net.Listener {
+	return newConns(most, log).listener(l)
+}
 
 type listener struct {
 	net.Listener
@@ -44,78 +47,54 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err == nil {
 			return l.conns.add(accepted), nil
 		}
-		if !passing(err) {
+		if !peer.Passes(err) {
 			return nil, err
 		}
-		l.conns.dropOldest()
+		l.conns.places.Shed()
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// passing tells whether an error of accept(2) passes.
-func passing(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// conn is a connection that knows its place among the open ones.
+// conn is a connection that has a place among the open ones.
 type conn struct {
 	net.Conn
 	conns *conns
-	place *list.Element
+	place *peer.Place[netip.Prefix]
 }
 
 func (c *conns) add(accepted net.Conn) *conn {
 	added := &conn{Conn: accepted, conns: c}
+	from := network(accepted.RemoteAddr().String())
+	added.place = c.places.Take(from, func() {
+		accepted.Close()
+		c.refusals.Add("connections at once", "from", from)
+	})
 	c.mu.Lock()
-	added.place = c.open.PushBack(added)
-	full, closed := c.open.Len() > c.max, c.closed
-	c.mu.Unlock()
-	if full {
-		c.dropOldest()
-	}
-	if closed {
-		added.Close()
+	defer c.mu.Unlock()
+	if c.closed {
+		accepted.Close()
+	} else {
+		c.open[added] = true
 	}
 	return added
 }
 
 // Close closes the connection.
 func (c *conn) Close() error {
+	c.place.Leave()
 	c.conns.mu.Lock()
-	c.conns.open.Remove(c.place) // which does nothing the second time
+	delete(c.conns.open, c)
 	c.conns.mu.Unlock()
 	return c.Conn.Close()
-}
-
-func (c *conns) dropOldest() {
-	c.mu.Lock()
-	oldest := c.open.Front()
-	c.dropped++
-	if now := time.Now(); now.Sub(c.told) >= tellEvery {
-		c.log.Warn("the oldest connections are closed: there are too many", "number", c.dropped, "open", c.open.Len())
-		c.dropped, c.told = 0, now
-	}
-	c.mu.Unlock()
-	if oldest != nil {
-		oldest.Value.(*conn).Close()
-	}
 }
 
 // close closes all connections, those that come later included.
 func (c *conns) close() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.closed = true
-	var all []*conn
-	for e := c.open.Front(); e != nil; e = e.Next() {
-		all = append(all, e.Value.(*conn))
+	for open := range c.open {
+		open.Conn.Close()
 	}
-	c.mu.Unlock()
-	for _, open := range all {
-		open.Close()
-	}
+	clear(c.open)
 }

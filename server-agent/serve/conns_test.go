@@ -33,7 +33,7 @@ func TestConns(t *testing.T) {
 		t.Error("closed with room for all")
 	}
 	c.close()
-	if five := add(); !closed(two) || !closed(four) || !closed(five) || c.open.Len() != 0 {
-		t.Errorf("after the end: %v %v %v, %d open", closed(two), closed(four), closed(five), c.open.Len())
+	if five := add(); !closed(two) || !closed(four) || !closed(five) || len(c.open) != 0 {
+		t.Errorf("after the end: %v %v %v, %d open", closed(two), closed(four), closed(five), len(c.open))
 	}
 }

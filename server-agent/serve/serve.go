@@ -19,8 +19,17 @@ const (
 	slow = 5 * time.Second
 	// maxHeader bounds a request's head, in bytes.
 	maxHeader = 4 << 10
-	// maxConns bounds the connections at once of all listeners of a kind.
-	maxConns = 4096
+	// MaxConns bounds the connections at once of all listeners: more than the clients of a school
+	// that switches on.
+	MaxConns = 2048
+
+	// connMemory is what a connection takes at most, in bytes, and rateMemory what is remembered of
+	// an address.
+	connMemory = 24 << 10
+	rateMemory = 200
+
+	// MaxMemory is what the ports take at most, in bytes.
+	MaxMemory = MaxConns*connMemory + maxAddresses*rateMemory
 )
 
 // Config says what to serve.
@@ -39,7 +48,7 @@ type server struct {
 }
 
 // Run serves until stop is done, or a listener fails.
-func Run(stop context.Context, c Config) error { return run(stop, c, maxConns) }
+func Run(stop context.Context, c Config) error { return run(stop, c, MaxConns) }
 
 func run(stop context.Context, c Config, conns int) error {
 	if len(c.Text)+len(c.HTTP) == 0 {

@@ -163,7 +163,7 @@ func wantOld() *old {
 }
 
 func TestOldClient(t *testing.T) {
-	s := start(t, school, maxConns)
+	s := start(t, school, MaxConns)
 	got, err := readOld(dial(t, 0, s.text))
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestOldClient(t *testing.T) {
 }
 
 func TestHTTP(t *testing.T) {
-	s := start(t, school, maxConns)
+	s := start(t, school, MaxConns)
 	conn := dial(t, 0, s.http)
 	io.WriteString(conn, request)
 	got, err := readHTTP(conn)
@@ -245,7 +245,7 @@ func askedBy(t testing.TB, clients int, p port) (connecting, answering time.Dura
 // A school switches on.
 func TestThousandClients(t *testing.T) {
 	var made atomic.Int32
-	s := start(t, func(ctx context.Context) info.Info { made.Add(1); return school(ctx) }, maxConns)
+	s := start(t, func(ctx context.Context) info.Info { made.Add(1); return school(ctx) }, MaxConns)
 	for _, p := range s.ports() {
 		connecting, answering := askedBy(t, 1000, p)
 		t.Logf("%s: 1000 clients connected in %v, all answered %v after that", p.name,
@@ -258,7 +258,7 @@ func TestThousandClients(t *testing.T) {
 
 // BenchmarkSchool is that again and again.
 func BenchmarkSchool(b *testing.B) {
-	s := start(b, school, maxConns)
+	s := start(b, school, MaxConns)
 	for _, p := range s.ports() {
 		b.Run(p.name, func(b *testing.B) {
 			var all time.Duration
@@ -293,7 +293,7 @@ func TestSlowClients(t *testing.T) {
 // One that never asks is sent away in a while, with room for all.
 func TestSilentClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, school, maxConns)
+	s := start(t, school, MaxConns)
 	conn := dial(t, 0, s.http)
 	io.WriteString(conn, request[:20])
 	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -314,7 +314,7 @@ func TestHangingSource(t *testing.T) {
 			}
 		}
 		return school(ctx)
-	}, maxConns)
+	}, MaxConns)
 	if _, err := readOld(dial(t, 0, s.text)); err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestHangingSource(t *testing.T) {
 
 // The end waits for nobody on the line.
 func TestEnd(t *testing.T) {
-	s := start(t, func(ctx context.Context) info.Info { <-ctx.Done(); return info.Info{} }, maxConns)
+	s := start(t, func(ctx context.Context) info.Info { <-ctx.Done(); return info.Info{} }, MaxConns)
 	for i := range 10 {
 		io.WriteString(dial(t, i, s.http), request)
 		dial(t, i, s.text)

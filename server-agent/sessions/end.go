@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -87,16 +88,10 @@ func (p process) lives() bool {
 const lockLimit = time.Minute
 
 // Lock lets one login of this user at a time look for other sessions and begin its own,
-// until the lock is closed. It locks a folder, so that no file is left.
+// until the lock is closed. It locks a folder of the user's alone, so that no file is left; where
+// there is none, a file in the home: any user could lock a folder that others may look into.
 func Lock(ctx context.Context, runtime, home string) (io.Closer, error) {
-	folder := home
-	for _, base := range runtimes(runtime) {
-		if CheckPrivate(base) == nil {
-			folder = base
-			break
-		}
-	}
-	f, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := openLock(runtime, home)
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +106,27 @@ func Lock(ctx context.Context, runtime, home string) (io.Closer, error) {
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", folder, err)
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", folder, context.Cause(ctx))
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), context.Cause(ctx))
 		}
 	}
+}
+
+// lockFile is the file in the home that is locked.
+const lockFile = ".ltsp-login.lock"
+
+func openLock(runtime, home string) (*os.File, error) {
+	for _, base := range append(runtimes(runtime), home) {
+		if CheckPrivate(base) == nil {
+			return os.OpenFile(base, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		}
+	}
+	return openPlain(filepath.Join(home, lockFile), os.O_RDWR|os.O_CREATE)
 }
 
 // EndOthers ends all other sessions of this process's user on this server, those that

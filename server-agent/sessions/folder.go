@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/folder"
 	"goldm/internal/text"
 )
 
@@ -51,14 +51,17 @@ func MakeFolder(id, runtime string) (Folder, error) {
 	for _, base := range temporary {
 		path := filepath.Join(base, prefix+id)
 		own := filepath.Join(path, "runtime")
-		err := makeFolder(path)
+		err := folder.Shared(base)
+		if err == nil {
+			err = makeFolder(path)
+		}
 		if err == nil {
 			err = os.Mkdir(own, 0o700)
 		}
 		if err == nil {
 			return Folder{Path: path, Runtime: own, lock: lockFolder(path)}, wrong
 		}
-		wrong = errors.Join(wrong, err)
+		wrong = errors.Join(wrong, fmt.Errorf("%s: %w", base, err))
 	}
 	return Folder{}, wrong
 }
@@ -112,22 +115,7 @@ func checkRuntime(path string) error {
 
 // CheckPrivate says why path is not a folder of this user alone; fs.ErrNotExist is in the error's chain where
 // nothing is there.
-func CheckPrivate(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return errors.Unwrap(err) // the path is known
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok || !info.IsDir():
-		return errors.New("not a directory")
-	case int(stat.Uid) != os.Getuid():
-		return fmt.Errorf("it belongs to the user number %d", stat.Uid)
-	case info.Mode().Perm() != 0o700:
-		return fmt.Errorf("mode %04o, not 0700", info.Mode().Perm())
-	}
-	return nil
-}
+func CheckPrivate(path string) error { return folder.Private(path, os.Getuid()) }
 
 // makeFolder makes a folder that can be written to. A full file system often has
 // room for a folder and none for what is in a file.

@@ -38,8 +38,12 @@ const (
 	endingComm = "ltsp-ending"
 )
 
-// maxList bounds the sessions that are listed.
-const maxList = 10000
+// maxList bounds the sessions that are listed, and maxListUser those of one user: any user can
+// start processes that look like sessions.
+const (
+	maxList     = 10000
+	maxListUser = 500
+)
 
 var errTooMany = fmt.Errorf("over %d sessions", maxList)
 
@@ -50,14 +54,11 @@ func List(ctx context.Context) ([]Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, userLimit) // for all of them
 	defer cancel()
 	name := userNames(ctx)
-	for _, p := range found {
-		if p.keeper {
-			continue
-		}
-		if len(list) == maxList {
-			err = errors.Join(err, errTooMany)
-			break
-		}
+	picked := listed(found)
+	if len(picked) == maxList {
+		err = errors.Join(err, errTooMany)
+	}
+	for _, p := range picked {
 		s := p.session
 		s.User = name(p.uid)
 		list = append(list, s)
@@ -66,6 +67,18 @@ func List(ctx context.Context) ([]Session, error) {
 		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.ID, b.ID))
 	})
 	return list, err
+}
+
+// listed picks the wrappers that are listed, within the bounds.
+func listed(found []process) (list []process) {
+	of := make(map[int]int)
+	for _, p := range found {
+		if !p.keeper && len(list) < maxList && of[p.uid] < maxListUser {
+			of[p.uid]++
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // Count returns the number of sessions of all users. It takes no rights, but

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -385,7 +386,7 @@ func TestDisplay(t *testing.T) {
 	for _, first := range []string{"session", "display", "display, seen by a program"} {
 		runtime := runtimeDir(t)
 		t.Setenv("XDG_RUNTIME_DIR", runtime)
-		d, err := display.Open([]byte("0123456789abcdef"))
+		d, err := display.Open([]byte("0123456789abcdef"), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"goldm/internal/folder"
 	"goldm/session"
 	"goldm/session/sound"
 )
@@ -22,7 +24,11 @@ func (r *run) startSound(ctx context.Context, client *session.Client) *sound.Sou
 	if r.noSound || r.display == nil {
 		return nil
 	}
-	socket := soundSocket(os.Getenv)
+	socket, err := soundSocket(os.Getenv)
+	if err != nil {
+		r.log.Warn("no sound", "err", err)
+		return nil
+	}
 	if socket == "" {
 		r.log.Info("no sound: there is no daemon on this computer")
 		return nil
@@ -42,26 +48,36 @@ func (r *run) startSound(ctx context.Context, client *session.Client) *sound.Sou
 }
 
 // soundSocket returns the socket of the person's daemon, where PulseAudio's library
-// would look for it: pulse-client.conf(5). It is empty where there can be none.
-func soundSocket(getenv func(string) string) string {
+// would look for it: pulse-client.conf(5). It is empty where there can be none. A runtime
+// directory that others can write to is refused: the daemon there is told the cookie.
+func soundSocket(getenv func(string) string) (string, error) {
 	for server := range strings.FieldsSeq(getenv("PULSE_SERVER")) {
 		if strings.HasPrefix(server, "{") { // of this computer, or of that one
 			_, server, _ = strings.Cut(server, "}")
 		}
 		if path := strings.TrimPrefix(server, "unix:"); filepath.IsAbs(path) {
-			return path
+			return path, nil
 		}
 	}
 	if getenv("PULSE_SERVER") != "" { // a daemon of the network, which the server reaches as well as we do
-		return ""
+		return "", nil
 	}
-	if folder := getenv("PULSE_RUNTIME_PATH"); folder != "" {
-		return filepath.Join(folder, "native")
+	if path := getenv("PULSE_RUNTIME_PATH"); path != "" {
+		return filepath.Join(path, "native"), checkOwn(path)
 	}
-	if folder := getenv("XDG_RUNTIME_DIR"); folder != "" {
-		return filepath.Join(folder, "pulse", "native")
+	if path := getenv("XDG_RUNTIME_DIR"); path != "" {
+		return filepath.Join(path, "pulse", "native"), checkOwn(path)
 	}
-	return ""
+	return "", nil
+}
+
+// checkOwn says why a folder is not the person's own. One that is missing has no daemon.
+func checkOwn(path string) error {
+	err := folder.Owned(path, os.Getuid())
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("%s is not safe: %w", path, err)
 }
 
 // soundCookie returns the daemon's cookie. Where there is none the daemon knows us by our

@@ -10,6 +10,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"goldm/internal/peer"
 )
 
 // Daemon is a sound daemon on this computer.
@@ -20,7 +22,7 @@ type Daemon struct {
 
 const (
 	// greetWithin is how long a program may take to show its cookie.
-	greetWithin = 15 * time.Second
+	greetWithin = 10 * time.Second
 
 	// dialWithin is how long a program waits for a daemon that is being started again,
 	// and dialEvery how often it is looked for.
@@ -35,6 +37,9 @@ type bridge struct {
 	budget *budget
 	log    *slog.Logger
 
+	strangers *peer.Queue[struct{}] // programs that have not shown the cookie
+	slots     chan struct{}         // one for each that has
+
 	mu      sync.Mutex
 	trouble string // what was last complained of; empty when the last program got through
 	said    int    // how many complaints
@@ -44,7 +49,8 @@ type bridge struct {
 const maxComplaints = 100
 
 func newBridge(daemon Daemon, cookie []byte, log *slog.Logger) *bridge {
-	return &bridge{daemon: daemon, cookie: cookie, budget: newBudget(bytesPerSecond, burst), log: log}
+	return &bridge{daemon: daemon, cookie: cookie, budget: newBudget(bytesPerSecond, burst), log: log,
+		strangers: peer.NewQueue[struct{}](maxStrangers), slots: make(chan struct{}, maxPrograms)}
 }
 
 // serve has one program, until it or the daemon ends the connection, or ctx ends.
@@ -55,11 +61,12 @@ func (b *bridge) serve(ctx context.Context, program io.ReadWriteCloser) {
 	stop := context.AfterFunc(ctx, func() { program.Close() })
 	defer stop()
 	input := bufio.NewReaderSize(program, 32<<10)
-	greeting, err := b.greet(program, input)
+	greeting, err := b.admit(program, input)
 	if err != nil {
 		b.complain("a program on the server gets no sound", err)
 		return
 	}
+	defer func() { <-b.slots }()
 	daemon, err := b.dial(ctx)
 	if err != nil {
 		b.complain("the sound daemon cannot be reached: silence", err)
@@ -74,6 +81,25 @@ func (b *bridge) serve(ctx context.Context, program io.ReadWriteCloser) {
 		return
 	}
 	b.carry(ctx, cancel, input, program, daemon)
+}
+
+// admit greets the program, which may lose its place to another one until it has shown the
+// cookie, and takes one of the slots.
+func (b *bridge) admit(program io.Closer, input io.Reader) (auth, error) {
+	place := b.strangers.Take(struct{}{}, func() { program.Close() })
+	greeting, err := b.greet(program, input)
+	if !place.Leave() {
+		return auth{}, errors.New("too many programs without the cookie")
+	}
+	if err != nil {
+		return auth{}, err
+	}
+	select {
+	case b.slots <- struct{}{}:
+		return greeting, nil
+	default:
+		return auth{}, errors.New("too many programs")
+	}
 }
 
 // greet reads the program's greeting and returns the one for the daemon.

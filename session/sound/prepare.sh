@@ -9,7 +9,13 @@ base=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
 case $base in
 	*[!A-Za-z0-9/._-]* | [!/]*) base=/tmp ;;
 esac
-[ ${#base} -le 64 ] && [ -d "$base" ] && [ -w "$base" ] || base=/tmp
+# Nobody else may replace what is in it: the user's alone and no link, or root's and sticky.
+own=$(find "$base" -prune -type d -user "$(id -u)" -perm 700 2>/dev/null)
+[ ${#base} -le 64 ] && [ -n "$own" ] && [ -w "$base" ] || base=/tmp
+if [ "$base" = /tmp ] && [ -z "$(find /tmp -prune -type d -user 0 -perm -1000)" ]; then
+	echo "neither the runtime directory nor /tmp is safe from other users" >&2
+	exit 1
+fi
 dir=$(mktemp -d "$base/ltsp-sound-XXXXXXXXXX") || exit
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM PIPE # nobody may be there to be told

@@ -20,8 +20,10 @@ const (
 	// removeWithin is how long a session's end may.
 	removeWithin = time.Second
 
-	// maxPrograms bounds the programs that make a sound, or may, at a time.
-	maxPrograms = 64
+	// maxPrograms bounds the programs that make a sound, or may, at a time: those that have shown
+	// the cookie. maxStrangers bounds those that have not.
+	maxPrograms  = 64
+	maxStrangers = 32
 )
 
 // Sound is the sound of a session. A nil *Sound is that of a session without.
@@ -71,7 +73,7 @@ func (s *Sound) offer(ctx context.Context, daemon Daemon) map[string]string {
 	b := newBridge(daemon, cookie, s.log)
 	err = s.client.ForwardUnix(session.UnixForward{
 		Path:  f.socket(),
-		Limit: maxPrograms,
+		Limit: maxPrograms + 4*maxStrangers, // those that are being closed included
 		Serve: func(ctx context.Context, program ssh.Channel) { b.serve(ctx, program) },
 	})
 	if err != nil {

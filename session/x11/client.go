@@ -12,13 +12,15 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/peer"
 	"goldm/internal/x11"
 	"goldm/internal/xauth"
 )
 
 const (
-	// setupTime is how long a client may take to show its cookie.
-	setupTime = 30 * time.Second
+	// setupTime is how long a client may take to show its cookie. Xlib sends it at once; the rest
+	// is the network's.
+	setupTime = 10 * time.Second
 
 	// maxAuth bounds the name and the data of a client's authorization, in bytes.
 	maxAuth = 256
@@ -35,6 +37,9 @@ type client struct {
 	server    net.Conn           // to the X server; a *socket too then
 	cancel    context.CancelFunc
 	told      map[string]bool // the rules that it broke and the log has
+
+	place    *peer.Place[struct{}] // until it has shown the cookie
+	admitted bool                  // under the forwarder's lock
 }
 
 // serve carries the client until it has ended. The error is nil where it ended
@@ -47,13 +52,17 @@ func (c *client) serve(ctx context.Context) error {
 	if isLocal {
 		defer local.drop()
 	}
-	switch {
-	case ctx.Err() != nil:
+	if err == nil && isLocal && len(local.queue) > 0 {
+		err = errStray
+	}
+	if err == nil {
+		if err = c.forwarder.admit(c); err != nil {
+			c.refuse(setup.Order, err.Error(), err)
+		}
+	}
+	if err != nil {
+		c.complain(ctx, err)
 		return nil
-	case err != nil:
-		return err
-	case isLocal && len(local.queue) > 0:
-		return errStray
 	}
 	policy, err := c.connect(ctx, setup)
 	switch {
@@ -70,7 +79,7 @@ func (c *client) greet() (x11.SetupRequest, error) {
 	slow := time.AfterFunc(setupTime, func() { c.channel.Close() })
 	setup, err := x11.ReadSetupRequest(c.channel, maxAuth)
 	if !slow.Stop() {
-		return setup, fmt.Errorf("X11 setup took more than %v", setupTime)
+		return setup, errSlow
 	}
 	var bad *x11.BadSetup
 	switch {
@@ -83,9 +92,30 @@ func (c *client) greet() (x11.SetupRequest, error) {
 	}
 	known := subtle.ConstantTimeCompare(setup.AuthData, c.forwarder.cookie) == 1
 	if setup.AuthName != xauth.MITMagicCookie || !known {
-		return setup, c.refuse(setup.Order, "the cookie is not this session's", errors.New("X11 setup: wrong cookie"))
+		return setup, c.refuse(setup.Order, "the cookie is not this session's", errCookie)
 	}
 	return setup, nil
+}
+
+var (
+	errCookie = errors.New("X11 setup: wrong cookie")
+	errSlow   = fmt.Errorf("X11 setup took more than %v", setupTime)
+)
+
+// complain logs why a client did not come in. Whose it is only sshd knows, and does not tell.
+func (c *client) complain(ctx context.Context, err error) {
+	rule := "X11's setup"
+	switch {
+	case context.Cause(ctx) == errYielded, errors.Is(err, errYielded):
+		rule, err = "places without the cookie", errYielded
+	case ctx.Err() != nil:
+		return
+	case errors.Is(err, errSlow):
+		rule = "time to show the cookie"
+	case errors.Is(err, errCookie):
+		rule = "the session's cookie"
+	}
+	c.forwarder.refusals.Add(rule, "program", "a client of the forwarded display", "error", err)
 }
 
 // refuse tells the client why it is refused and returns cause.

@@ -9,19 +9,28 @@ import (
 	"net"
 	"sync"
 
+	"goldm/internal/peer"
 	"goldm/internal/xauth"
 )
 
-var errClosed = errors.New("the X11 forwarder is closed")
+var (
+	errClosed  = errors.New("the X11 forwarder is closed")
+	errYielded = errors.New("too many clients that have not shown the cookie")
+)
 
 const (
-	// maxClients bounds the clients of one forwarder. X servers take 256 by default
-	// and 2048 at most (Xserver(1), -maxclients).
+	// maxClients bounds the clients of one forwarder that have shown the cookie. X servers take
+	// 256 by default and 2048 at most (Xserver(1), -maxclients).
 	maxClients = 512
 
-	// maxHere bounds the clients of a forwarder for programs of this machine, which
-	// leave half of what X servers take to the others.
+	// maxHere is maxClients of a forwarder for programs of this machine, which leave half of
+	// what X servers take to the others.
 	maxHere = 128
+
+	// maxStrangers bounds the clients that have not: sshd's port on the loopback takes every
+	// user of the server, and does not say whose a client is. The session's own programs are
+	// strangers for a round trip, and a desktop starts dozens at once.
+	maxStrangers = 128
 )
 
 // Config says what a Forwarder forwards to.
@@ -37,13 +46,17 @@ type Forwarder struct {
 	display *Display
 	log     *slog.Logger
 	cookie  []byte // what clients show; not the display's
-	limit   int    // of clients
+	limit   int    // of clients that have shown it
 	probe   *probe
 
-	mu      sync.Mutex
-	closed  bool
-	clients map[*client]struct{}
-	running sync.WaitGroup
+	strangers *peer.Queue[struct{}]
+	refusals  *peer.Refusals
+
+	mu       sync.Mutex
+	closed   bool
+	clients  map[*client]struct{}
+	admitted int // of these, those that have shown the cookie
+	running  sync.WaitGroup
 }
 
 // NewForwarder makes a forwarder for programs of another machine. The display
@@ -69,6 +82,9 @@ func newForwarder(config Config, l list, limit int) (*Forwarder, error) {
 		limit:   limit,
 		probe:   newProbe(config.Display, l),
 		clients: make(map[*client]struct{}),
+
+		strangers: peer.NewQueue[struct{}](maxStrangers),
+		refusals:  peer.NewRefusals(config.Log),
 	}
 	if len(f.cookie) == 0 {
 		f.cookie = xauth.NewCookie()
@@ -87,18 +103,47 @@ func (f *Forwarder) Request() (protocol, cookie string, screen uint32) {
 // closed. Closing channel must end calls of its methods; those of an SSH channel
 // end when its peer has agreed or the SSH connection is closed.
 func (f *Forwarder) Serve(ctx context.Context, channel io.ReadWriteCloser) {
+	f.Arrive(ctx).Serve(channel)
+}
+
+// Arrival is a client that has come, and whose channel may not be open yet. It is counted from
+// then on, so that clients are counted in the order in which they come.
+type Arrival struct {
+	forwarder *Forwarder
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	place     *peer.Place[struct{}]
+}
+
+// Arrive counts a client that comes; where too many have not shown the cookie the oldest of them
+// has to go. Serve or Leave has to follow.
+func (f *Forwarder) Arrive(ctx context.Context) *Arrival {
+	a := &Arrival{forwarder: f}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	a.place = f.strangers.Take(struct{}{}, func() { a.cancel(errYielded) })
+	return a
+}
+
+// Gone is closed when the client has had to go.
+func (a *Arrival) Gone() <-chan struct{} { return a.ctx.Done() }
+
+// Leave forgets a client that is not served.
+func (a *Arrival) Leave() {
+	a.place.Leave()
+	a.cancel(nil)
+}
+
+// Serve is the forwarder's, for this client.
+func (a *Arrival) Serve(channel io.ReadWriteCloser) {
 	defer channel.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	c := &client{forwarder: f, channel: channel, cancel: cancel}
-	if err := f.add(c); err != nil {
-		if !errors.Is(err, errClosed) { // then it comes too late, which is no failure
-			f.log.Warn("X client not forwarded", "error", err)
-		}
+	defer a.Leave()
+	f := a.forwarder
+	c := &client{forwarder: f, channel: channel, cancel: func() { a.cancel(nil) }, place: a.place}
+	if err := f.add(c); err != nil { // it comes too late, which is no failure
 		return
 	}
 	defer f.remove(c)
-	if err := c.serve(ctx); err != nil {
+	if err := c.serve(a.ctx); err != nil {
 		f.log.Warn("X client ended", "error", err)
 	}
 }
@@ -112,14 +157,27 @@ func (f *Forwarder) ServeLocal(ctx context.Context, conn *net.UnixConn) {
 func (f *Forwarder) add(c *client) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case f.closed:
+	if f.closed {
 		return errClosed
-	case len(f.clients) >= f.limit:
-		return errors.New("too many clients")
 	}
 	f.clients[c] = struct{}{}
 	f.running.Add(1)
+	return nil
+}
+
+// admit counts a client that has shown the cookie. The error is why it cannot come in.
+func (f *Forwarder) admit(c *client) error {
+	stayed := c.place.Leave()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !stayed:
+		return errYielded
+	case f.admitted >= f.limit:
+		return errors.New("too many clients")
+	}
+	f.admitted++
+	c.admitted = true
 	return nil
 }
 
@@ -127,6 +185,9 @@ func (f *Forwarder) remove(c *client) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.clients, c)
+	if c.admitted {
+		f.admitted--
+	}
 	f.running.Done()
 }
 
@@ -141,5 +202,6 @@ func (f *Forwarder) Close() error {
 	f.mu.Unlock()
 	f.running.Wait()
 	f.probe.close()
+	f.refusals.Close()
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"goldm/internal/x11"
 	"goldm/internal/x11/xtest"
+	"goldm/internal/xauth"
 )
 
 func TestRequest(t *testing.T) {
@@ -154,24 +155,32 @@ func TestManyRefused(t *testing.T) {
 }
 
 func TestTooManyClients(t *testing.T) {
-	f := forward(t, &Display{}).forwarder
+	server := xtest.Start(t, "-maxclients", "1024")
+	f := forward(t, displayOf(server)).forwarder
 	var serving sync.WaitGroup
-	serve := func() (far net.Conn) {
+	defer serving.Wait()
+	defer f.Close()
+	show := func() (status byte) {
 		near, far := net.Pipe()
 		serving.Go(func() { f.Serve(context.Background(), near) })
-		return far
-	}
-	for range maxClients {
-		// Half of a setup: when it is written, the client is counted.
-		if _, err := serve().Write([]byte("l\x00\x0b\x00\x00\x00")); err != nil {
+		far.SetDeadline(time.Now().Add(patience))
+		setup := x11.SetupRequest{Order: x11.LittleEndian, Major: 11, AuthName: xauth.MITMagicCookie, AuthData: f.cookie}
+		if _, err := far.Write(setup.Append(nil)); err != nil {
 			t.Fatal(err)
 		}
+		answer := make([]byte, x11.SetupAnswerHead)
+		if _, err := io.ReadFull(far, answer); err != nil {
+			t.Fatal(err)
+		}
+		serving.Go(func() { io.Copy(io.Discard, far) })
+		return answer[0]
 	}
-	last := serve()
-	last.SetDeadline(time.Now().Add(patience))
-	if _, err := last.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("one client too many: %v", err)
+	for range maxClients {
+		if show() != x11.SetupAccepted {
+			t.Fatal("a client is refused")
+		}
 	}
-	f.Close()
-	serving.Wait()
+	if show() != x11.SetupRefused {
+		t.Error("one client too many is let in")
+	}
 }

@@ -8,29 +8,33 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
+	"goldm/internal/peer"
 	"goldm/internal/x11"
 	"goldm/session/xproxy/mux"
 )
 
 const (
-	// setupTime is how long a program may take to show its cookie.
-	setupTime = 30 * time.Second
+	// setupTime is how long a program may take to show its cookie, which libxcb sends at once.
+	setupTime = 10 * time.Second
 
 	// maxAuth bounds the name and the data of a program's authorization, in bytes.
 	maxAuth = 256
 
-	// maxStrangers bounds the connections that have not shown the cookie.
-	maxStrangers = 64
+	// ownWaiting bounds the connections of the session's user that have not shown the cookie, and
+	// othersWaiting those of all other users: root's programs, under sudo, come one by one.
+	ownWaiting    = 64
+	othersWaiting = 16
 
 	cookieName = "MIT-MAGIC-COOKIE-1"
 )
 
 // FarConfig says what a far half does.
 type FarConfig struct {
-	Listener net.Listener // where programs connect; Far closes it
+	Listener net.Listener // where programs connect, by Unix sockets; Far closes it
 	Offer    Offer        // the near half's
 	Log      *slog.Logger
 }
@@ -39,7 +43,8 @@ type FarConfig struct {
 type far struct {
 	config    FarConfig
 	conn      *mux.Conn
-	strangers chan struct{} // holds one for each connection that has not shown the cookie
+	gate      *peer.Gate // where programs are until they have shown the cookie
+	refusals  *peer.Refusals
 	scouted   chan struct{} // closed when the scout has come back
 	constants *constants    // what it found; nil where nothing is to be answered
 	watched   *watched
@@ -50,7 +55,9 @@ type far struct {
 // done, and closes rw. The error is nil where the near half closed.
 func Far(ctx context.Context, rw io.ReadWriteCloser, config FarConfig) error {
 	defer config.Listener.Close()
-	f := &far{config: config, strangers: make(chan struct{}, maxStrangers), scouted: make(chan struct{}), arrivals: make(chan struct{}, 1)}
+	f := &far{config: config, gate: peer.NewGate(os.Getuid(), ownWaiting, othersWaiting), scouted: make(chan struct{}), arrivals: make(chan struct{}, 1)}
+	f.refusals = peer.NewRefusals(config.Log)
+	defer f.refusals.Close()
 	f.watched = newWatched(func(notice []byte) error { return f.conn.Notice(notice) })
 	f.watched.last = func() uint64 { return f.conn.Heard() }
 	conn, err := mux.New(rw, mux.Config{Notice: f.watched.take})
@@ -90,23 +97,23 @@ func (f *far) listen(ctx context.Context, tasks *sync.WaitGroup) {
 			}
 			return
 		}
-		select {
-		case f.strangers <- struct{}{}:
-			tasks.Go(func() { f.serve(ctx, program) })
-		default:
+		visitor, err := f.gate.Enter(program)
+		if err != nil {
+			f.refusals.Add("a known user", "err", err)
 			program.Close()
+			continue
 		}
+		tasks.Go(func() { f.serve(ctx, visitor, program) })
 	}
 }
 
 // serve carries one program.
-func (f *far) serve(ctx context.Context, program net.Conn) {
+func (f *far) serve(ctx context.Context, visitor *peer.Visitor, program net.Conn) {
 	defer program.Close()
 	defer context.AfterFunc(ctx, func() { program.Close() })()
 	setup, err := f.greet(program)
-	<-f.strangers
-	if err != nil {
-		f.config.Log.Debug("X11 program refused", "err", err)
+	if stayed := visitor.Leave(); err != nil || !stayed {
+		f.refuse(ctx, visitor, stayed, err)
 		return
 	}
 	select {
@@ -130,9 +137,11 @@ func (f *far) serve(ctx context.Context, program net.Conn) {
 	}
 }
 
+var errCookie = errors.New("wrong cookie")
+
 // greet reads a program's setup and checks its cookie.
 func (f *far) greet(program net.Conn) (x11.SetupRequest, error) {
-	program.SetReadDeadline(time.Now().Add(setupTime))
+	program.SetDeadline(time.Now().Add(setupTime))
 	setup, err := x11.ReadSetupRequest(program, maxAuth)
 	if err != nil {
 		return setup, err
@@ -140,9 +149,26 @@ func (f *far) greet(program net.Conn) (x11.SetupRequest, error) {
 	known := subtle.ConstantTimeCompare(setup.AuthData, f.config.Offer.Cookie) == 1
 	if setup.AuthName != cookieName || !known {
 		program.Write(x11.AppendSetupRefusal(nil, setup.Order, "goldm: the cookie is not this session's\n"))
-		return setup, errors.New("wrong cookie")
+		return setup, errCookie
 	}
-	return setup, program.SetReadDeadline(time.Time{})
+	return setup, program.SetDeadline(time.Time{})
+}
+
+// refuse logs by which rule a program is refused. One that says nothing and goes has looked
+// whether the display is there.
+func (f *far) refuse(ctx context.Context, visitor *peer.Visitor, stayed bool, err error) {
+	rule := "X11's setup"
+	switch {
+	case ctx.Err() != nil, stayed && errors.Is(err, io.EOF):
+		return
+	case !stayed:
+		rule = "places without the cookie"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		rule = "time to show the cookie"
+	case errors.Is(err, errCookie):
+		rule = "the session's cookie"
+	}
+	f.refusals.Add(rule, "uid", visitor.UID, "pid", visitor.PID, "program", visitor.Program(), "err", err)
 }
 
 // carry carries both directions until both have ended.

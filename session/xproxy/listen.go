@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
+
+	"goldm/internal/folder"
+	"goldm/internal/peer"
 )
 
 const (
@@ -20,8 +25,8 @@ const (
 )
 
 // Display is a listener for programs under a display number, both as a file and as an
-// abstract name: libxcb tries the abstract one first, which anybody could take who
-// wanted to hear our programs' cookies.
+// abstract name: libxcb tries the abstract name first, and sends the cookie to the program that
+// holds it, whoever that is.
 type Display struct {
 	Number int
 
@@ -34,8 +39,8 @@ type Display struct {
 
 // Listen takes a display number that is free.
 func Listen() (*Display, error) {
-	if err := os.Mkdir(Folder, 0o777); err == nil {
-		os.Chmod(Folder, 0o777|os.ModeSticky) // as X servers do
+	if err := checkFolder(); err != nil {
+		return nil, err
 	}
 	var last error
 	for n := firstDisplay; n <= lastDisplay; n++ {
@@ -46,6 +51,26 @@ func Listen() (*Display, error) {
 		last = err
 	}
 	return nil, fmt.Errorf("no display number is free: %w", last)
+}
+
+// checkFolder refuses a Folder in which another user could replace our socket. Root makes it
+// where it is missing; systemd-tmpfiles does at boot.
+func checkFolder() error {
+	if os.Geteuid() == 0 {
+		if err := os.Mkdir(Folder, 0o777); err == nil {
+			os.Chmod(Folder, 0o777|os.ModeSticky) // as X servers do
+		}
+	}
+	return checkFolders(filepath.Dir(Folder), Folder)
+}
+
+func checkFolders(paths ...string) error {
+	for _, path := range paths {
+		if err := folder.Shared(path); err != nil {
+			return fmt.Errorf("%s is not safe for a display's socket: %w", path, err)
+		}
+	}
+	return nil
 }
 
 // listen takes one number. A file that somebody left behind stays: whose it is
@@ -74,6 +99,14 @@ func listen(n int) (*Display, error) {
 func (d *Display) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
+		if peer.Passes(err) {
+			select {
+			case <-time.After(acceptPause):
+				continue
+			case <-d.closed:
+				return
+			}
+		}
 		if err != nil {
 			return
 		}
@@ -85,6 +118,9 @@ func (d *Display) accept(l net.Listener) {
 		}
 	}
 }
+
+// acceptPause is the wait for what keeps us from accepting to pass.
+const acceptPause = 10 * time.Millisecond
 
 // Name returns the value of DISPLAY.
 func (d *Display) Name() string { return ":" + strconv.Itoa(d.Number) }

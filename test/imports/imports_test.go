@@ -36,7 +36,7 @@ var rules = []rule{
 	{packages: "goldm/ldm/...", only: []string{"goldm/ldm/...", "goldm/internal/..."}, never: []string{gtk, ssh}},
 	{packages: "goldm/greeter/gtk", only: []string{"goldm/greeter/...", "goldm/ldm/greetd", "goldm/internal/..."}, never: []string{ssh}},
 	{packages: "goldm/greeter/...", only: []string{"goldm/greeter/...", "goldm/ldm/greetd", "goldm/internal/..."}, never: []string{gtk, ssh}},
-	{packages: "goldm/session/xproxy/...", only: []string{"goldm/session/xproxy/...", "goldm/internal/x11"}, never: []string{gtk, ssh}},
+	{packages: "goldm/session/xproxy/...", only: []string{"goldm/session/xproxy/...", "goldm/internal/x11", "goldm/internal/peer", "goldm/internal/folder"}, never: []string{gtk, ssh}},
 	{packages: "goldm/session/...", only: []string{"goldm/session/...", "goldm/localapps/...", "goldm/internal/...", "goldm/ldm/wire", "goldm/ldm/greetd"}, never: []string{gtk}},
 	{packages: "goldm/localapps/...", only: []string{"goldm/localapps/...", "goldm/internal/..."}, never: []string{gtk, ssh}},
 

@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
+	"goldm/internal/folder"
+	"goldm/internal/peer"
 	"goldm/internal/xauth"
 )
 
@@ -30,7 +33,7 @@ const (
 	maxDisplayName = 255
 	firstPort      = 6000 // of display 0 over TCP: X(7), DISPLAY NAMES
 	maxNumber      = 65535 - firstPort
-	socketFolder   = "/tmp/.X11-unix/X"
+	socketFolder   = "/tmp/.X11-unix/X" // and the number
 )
 
 // Parse reads a display's name as in $DISPLAY: ":0", ":0.1", "unix:0",
@@ -115,16 +118,36 @@ func (d *Display) dial(ctx context.Context) (net.Conn, error) {
 		port := strconv.Itoa(firstPort + d.Number)
 		return dialer.DialContext(ctx, "tcp", net.JoinHostPort(d.Host, port))
 	}
-	// The file first: anybody can take an abstract name that is free, but
-	// nobody else's file can be replaced in a sticky folder.
-	path := socketFolder + strconv.Itoa(d.Number)
+	return dialLocal(ctx, socketFolder+strconv.Itoa(d.Number))
+}
+
+// dialLocal connects to an X server of this machine. The file first: every user can take an
+// abstract name that is free, but no other user's file can be replaced in a sticky folder of
+// root's. Elsewhere the server has to be root's or the user's own: it is told the cookie.
+func dialLocal(ctx context.Context, path string) (net.Conn, error) {
+	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", path)
+	dir := filepath.Dir(path)
+	safe := err == nil && folder.Shared(dir) == nil && folder.Shared(filepath.Dir(dir)) == nil
 	if errors.Is(err, os.ErrNotExist) {
-		if abstract, abstractErr := dialer.DialContext(ctx, "unix", "@"+path); abstractErr == nil {
-			return abstract, nil
+		abstract, abstractErr := dialer.DialContext(ctx, "unix", "@"+path)
+		if abstractErr != nil {
+			return nil, err // about the file, which is the usual place
 		}
+		conn, err = abstract, nil
 	}
-	return conn, err
+	if err != nil || safe {
+		return conn, err
+	}
+	at, err := peer.Of(conn)
+	if err == nil && at.UID != 0 && at.UID != os.Getuid() {
+		err = fmt.Errorf("%s is held by the user number %d", path, at.UID)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // Authorize fills in what an Xauthority file says for this display. A file that

@@ -33,7 +33,6 @@ type daemon struct {
 	stop    func()
 
 	mu     sync.Mutex
-	user   string // whose all connections are
 	logins []string
 }
 
@@ -44,7 +43,7 @@ func start(t *testing.T) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	d := &daemon{t: t, socket: filepath.Join(folder, "sock"), drained: filepath.Join(folder, "drained"), user: "anna"}
+	d := &daemon{t: t, socket: filepath.Join(folder, "sock"), drained: filepath.Join(folder, "drained")}
 	d.run()
 	return d
 }
@@ -59,7 +58,7 @@ func (d *daemon) run() {
 	s := server.New(server.Config{
 		Name:      "here",
 		DrainFile: d.drained,
-		User:      func(context.Context, int) (string, error) { return d.name(), nil },
+		User:      func(context.Context, int) (string, error) { return "anna", nil },
 		Login:     d.login,
 		Log:       slog.New(slog.DiscardHandler),
 	})
@@ -77,19 +76,6 @@ func (d *daemon) run() {
 		}
 	})
 	d.t.Cleanup(d.stop)
-}
-
-func (d *daemon) name() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.user
-}
-
-// be makes new connections those of a user.
-func (d *daemon) be(user string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.user = user
 }
 
 func (d *daemon) login(result string, took time.Duration) {
@@ -176,12 +162,6 @@ func TestOneSession(t *testing.T) {
 		t.Fatalf("%+v", answer)
 	}
 	d.list("2")
-	// Another user's are no matter.
-	d.be("ben")
-	third := d.dial()
-	if answer := d.register(third, control.Register{ID: "3", One: true}); len(answer.Held) > 0 {
-		t.Errorf("%+v", answer)
-	}
 }
 
 // A session that ends is in nobody's way, but waited for.

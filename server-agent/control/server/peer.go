@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	whose "goldm/internal/peer"
 	"goldm/internal/tagged"
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
@@ -20,11 +21,16 @@ import (
 
 // peer is one connection to the daemon.
 type peer struct {
+	whose.Peer
 	server *Server
 	conn   net.Conn
-	uid    int
 	user   string // known once it was asked for
-	id     string // of its session; under the server's lock
+
+	// Under the server's lock.
+	id      string            // of its session
+	counted bool              // its session is
+	account int               // by which the peer is counted: its user, or nobody
+	place   *whose.Place[int] // where it waits without a session
 
 	write sync.Mutex
 }
@@ -51,6 +57,7 @@ func (p *peer) run(stop context.Context) {
 		defer cancel()
 		p.receive(ctx, requests)
 	})
+	p.identify(ctx, stop)
 	for {
 		select {
 		case m := <-requests:
@@ -67,6 +74,20 @@ func (p *peer) run(stop context.Context) {
 	}
 }
 
+// identify asks for the name of the peer's user.
+func (p *peer) identify(ctx, stop context.Context) {
+	name, err := p.server.names.get(ctx, stop, p.UID)
+	if err == nil {
+		p.user = name
+		p.server.belongsTo(p, p.UID)
+		return
+	}
+	if ctx.Err() == nil {
+		p.server.refusals.Add("a user with a name", "uid", p.UID, "pid", p.PID, "program", p.Program(), "err", err)
+	}
+	p.user = fmt.Sprintf("uid %d", p.UID)
+}
+
 // receive passes requests on until there are no more. Who has no session has to go on asking.
 func (p *peer) receive(ctx context.Context, requests chan<- control.Message) {
 	r := control.NewReader(p.conn, control.MaxRequest)
@@ -78,7 +99,7 @@ func (p *peer) receive(ctx context.Context, requests chan<- control.Message) {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
-				p.server.config.Log.Debug("a connection ends", "uid", p.uid, "err", err) // who asked was told
+				p.server.config.Log.Debug("a connection ends", "uid", p.UID, "err", err) // who asked was told
 			}
 			return
 		}
@@ -109,14 +130,6 @@ func (s *Server) isSession(p *peer) bool {
 
 // answer answers one request. The error means that the peer is not to be had any more.
 func (p *peer) answer(ctx context.Context, m control.Message) error {
-	if p.user == "" {
-		name, err := p.server.config.User(ctx, p.uid)
-		if err != nil {
-			p.server.config.Log.Warn("a user without a name", "uid", p.uid, "err", err)
-			name = fmt.Sprintf("uid %d", p.uid)
-		}
-		p.user = name
-	}
 	switch m := m.(type) {
 	case *control.Register:
 		answer, err := p.register(ctx, m)
@@ -133,7 +146,7 @@ func (p *peer) answer(ctx context.Context, m control.Message) error {
 	case *control.DrainRequest:
 		return p.finish(p.drain(m.Drain))
 	case *control.InfoRequest:
-		return p.send(p.server.info())
+		return p.sayInfo()
 	case *control.Login:
 		return p.finish(p.login(m))
 	}
@@ -148,7 +161,7 @@ func (p *peer) finish(err error) error {
 }
 
 // mayAll tells whether the peer may see and do everything.
-func (p *peer) mayAll() bool { return p.uid == 0 || p.uid == os.Geteuid() }
+func (p *peer) mayAll() bool { return p.UID == 0 || p.UID == os.Geteuid() }
 
 // register makes the peer a session.
 func (p *peer) register(ctx context.Context, r *control.Register) (*control.Registered, error) {
@@ -214,20 +227,28 @@ func local(list []cluster.Session) []sessions.Session {
 
 // list sends the sessions that the peer may see.
 func (p *peer) list(m *control.ListRequest) error {
-	all := p.server.cluster.Sessions()
-	all = slices.DeleteFunc(all, func(s cluster.Session) bool {
+	done, err := p.server.begin(p)
+	if err != nil {
+		return p.finish(err)
+	}
+	defer done()
+	// A user sees one page of the own ones, which is more than anybody has.
+	most := control.Page
+	if p.mayAll() {
+		most = math.MaxInt
+	}
+	all := p.server.cluster.Pick(most, func(s cluster.Session) bool {
 		own := s.User == p.user
-		return s.Server == p.server.config.Name || m.Others && (!own || s.Ending) || !own && !p.mayAll()
+		return s.Server != p.server.config.Name && (own || p.mayAll()) && (!m.Others || own && !s.Ending)
 	})
 	warning := ""
 	if state := p.server.cluster.State(); !state.Alone && !state.Reachable {
 		warning = state.String()
 	}
-	rest := local(all)
 	for {
-		some := rest[:min(control.Page, len(rest))]
-		rest = rest[len(some):]
-		if err := p.send(&control.List{List: some, More: len(rest) > 0, Warning: warning}); err != nil || len(rest) == 0 {
+		some := all[:min(control.Page, len(all))]
+		all = all[len(some):]
+		if err := p.send(&control.List{List: local(some), More: len(all) > 0, Warning: warning}); err != nil || len(all) == 0 {
 			return err
 		}
 	}
@@ -238,14 +259,13 @@ func (p *peer) end(ctx context.Context, m *control.EndRequest) error {
 	c := p.server.cluster
 	ctx, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
-	all := c.Sessions()
-	i := slices.IndexFunc(all, func(s cluster.Session) bool {
+	found := c.Pick(1, func(s cluster.Session) bool {
 		return s.ID == m.ID && (s.User == p.user || p.mayAll())
 	})
-	if i < 0 {
+	if len(found) == 0 {
 		return fmt.Errorf("no session %.64q of yours", m.ID)
 	}
-	return c.End(ctx, all[i], "")
+	return c.End(ctx, found[0], "")
 }
 
 func (p *peer) drain(drain bool) error {
@@ -253,7 +273,7 @@ func (p *peer) drain(drain bool) error {
 		return errors.New("only root may do that")
 	}
 	err := p.server.drain.set(drain)
-	p.server.config.Log.Info("drained", "now", drain, "uid", p.uid, "err", err)
+	p.server.config.Log.Info("drained", "now", drain, "uid", p.UID, "err", err)
 	p.server.cluster.Changed()
 	if p.server.config.Changed != nil {
 		p.server.config.Changed()
@@ -270,6 +290,16 @@ func (p *peer) login(m *control.Login) error {
 		p.server.config.Login(m.Result, time.Duration(m.Seconds*float64(time.Second)))
 	}
 	return nil
+}
+
+// sayInfo sends what the daemon says of itself.
+func (p *peer) sayInfo() error {
+	done, err := p.server.begin(p)
+	if err != nil {
+		return p.finish(err)
+	}
+	defer done()
+	return p.send(p.server.info())
 }
 
 // info is what the daemon says of itself.

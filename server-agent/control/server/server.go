@@ -2,24 +2,20 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	whose "goldm/internal/peer"
 	"goldm/server-agent/cluster"
 	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 )
 
 const (
-	maxPeers     = 8192 // connections at once, of which each session has one
-	maxPeersUser = 128  // of one user
-	idle         = time.Minute
+	idle = time.Minute // for a peer without a session
 
 	// replaceLimit bounds a login that ends others first, and endLimit one such end:
 	// a session has 15 seconds to end before it is killed.
@@ -47,12 +43,17 @@ type Server struct {
 	cluster *cluster.Cluster
 	tasks   sync.WaitGroup
 
+	names    *names
+	waiting  *whose.Queue[int] // the peers without a session, by account
+	refusals *whose.Refusals
+
 	mu       sync.Mutex
 	closing  bool
 	peers    map[*peer]bool
-	users    map[int]int      // connections by uid
-	refused  map[int]bool     // uids of which the log says that they have too many
 	sessions map[string]*peer // by ID
+	counted  int              // sessions, without those whose connection is being closed
+	held     map[int]int      // of these, by account
+	answers  map[int]int      // long ones that are being sent, by account
 }
 
 // New returns a server, which Run starts.
@@ -66,14 +67,18 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{
+	s := &Server{
 		config:   c,
 		drain:    drain{path: c.DrainFile},
+		waiting:  whose.NewQueue[int](MaxWaiting),
+		refusals: whose.NewRefusals(c.Log),
 		peers:    make(map[*peer]bool),
-		users:    make(map[int]int),
-		refused:  make(map[int]bool),
 		sessions: make(map[string]*peer),
+		held:     make(map[int]int),
+		answers:  make(map[int]int),
 	}
+	s.names = newNames(c.User, &s.tasks)
+	return s
 }
 
 // Drained tells whether new logins shall go elsewhere.
@@ -96,6 +101,7 @@ func (s *Server) End(id, by string) {
 func (s *Server) Run(ctx context.Context, l net.Listener, c *cluster.Cluster) error {
 	s.cluster = c
 	ctx, cancel := context.WithCancel(ctx)
+	defer s.refusals.Close()
 	defer s.tasks.Wait()
 	defer s.close()
 	defer cancel()
@@ -105,8 +111,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener, c *cluster.Cluster) er
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ECONNABORTED):
-			s.config.Log.Warn("a session was not heard", "err", err)
+		case whose.Passes(err):
+			s.refusals.Add("accept", "err", err)
+			s.waiting.Shed()
 			time.Sleep(10 * time.Millisecond) // until there are descriptors again
 			continue
 		case err != nil:
@@ -128,104 +135,14 @@ func (s *Server) close() {
 	}
 }
 
-// admit lets a peer in, if it does not have too many connections.
-func (s *Server) admit(conn net.Conn) *peer {
-	uid, err := peerUID(conn)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || s.closing || s.isFull(uid) {
-		s.complain(uid, err)
-		conn.Close()
-		return nil
-	}
-	p := &peer{server: s, conn: conn, uid: uid}
-	s.peers[p] = true
-	s.users[uid]++
-	return p
-}
-
-// isFull tells whether there is no room for one more connection of a user's; under the lock.
-func (s *Server) isFull(uid int) bool {
-	return len(s.peers) >= maxPeers || uid != 0 && s.users[uid] >= maxPeersUser
-}
-
-// complain logs that a connection is refused, once as long as its user has others: a user
-// must not fill the log. Under the lock.
-func (s *Server) complain(uid int, err error) {
-	if s.refused[uid] || s.closing {
-		return
-	}
-	s.refused[uid] = s.users[uid] > 0
-	s.config.Log.Warn("connections of a user are refused", "uid", uid, "open", s.users[uid], "all", len(s.peers), "err", err)
-}
-
-// dismiss forgets a peer, and its session.
-func (s *Server) dismiss(p *peer) {
-	p.conn.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.peers, p)
-	if s.users[p.uid]--; s.users[p.uid] == 0 {
-		delete(s.users, p.uid)
-		delete(s.refused, p.uid)
-	}
-	if p.id != "" {
-		delete(s.sessions, p.id)
-	}
-}
-
-// reserve gives a session's ID to a peer, if nobody has it.
-func (s *Server) reserve(p *peer, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case p.id != "":
-		return errors.New("this connection has a session already")
-	case s.sessions[id] != nil:
-		return errors.New("another connection has this session")
-	}
-	p.id = id
-	s.sessions[id] = p
-	return nil
-}
-
 // leaves says that a session ends, which its user has on another connection.
 func (s *Server) leaves(p *peer, id string) error {
 	s.mu.Lock()
 	owner := s.sessions[id]
 	s.mu.Unlock()
-	if owner == nil || owner.uid != p.uid {
+	if owner == nil || owner.UID != p.UID {
 		return fmt.Errorf("no session %.64q of yours", id)
 	}
 	s.cluster.Leave(id)
 	return nil
-}
-
-// release takes it back.
-func (s *Server) release(p *peer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, p.id)
-	p.id = ""
-}
-
-// peerUID returns the user at the other end.
-func peerUID(conn net.Conn) (int, error) {
-	socket, ok := conn.(*net.UnixConn)
-	if !ok {
-		return -1, fmt.Errorf("%T is not a Unix socket", conn)
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	uid := -1
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		var cred *unix.Ucred
-		if cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); failed == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	return uid, errors.Join(err, failed)
 }
