@@ -3,7 +3,6 @@ package serve
 import (
 	"container/list"
 	"errors"
-	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -14,19 +13,13 @@ import (
 // oldest goes: it has been answered, or is one that takes its time.
 type conns struct {
 	max int
-	log *slog.Logger
 
-	mu      sync.Mutex
-	open    list.List // of *conn
-	closed  bool
-	dropped int       // since the log was told
-	told    time.Time // when it was
+	mu     sync.Mutex
+	open   list.List // of *conn
+	closed bool
 }
 
-// tellEvery is how often the log is told of connections that had to go: anybody may open more.
-const tellEvery = time.Minute
-
-func newConns(most int, log *slog.Logger) *conns { return &conns{max: most, log: log} }
+func newConns(most int) *conns { return &conns{max: most} }
 
 // listener makes the connections of a listener some of these.
 func (c *conns) listener(l net.Listener) net.Listener { return &listener{Listener: l, conns: c} }
@@ -95,11 +88,6 @@ func (c *conn) Close() error {
 func (c *conns) dropOldest() {
 	c.mu.Lock()
 	oldest := c.open.Front()
-	c.dropped++
-	if now := time.Now(); now.Sub(c.told) >= tellEvery {
-		c.log.Warn("the oldest connections are closed: there are too many", "number", c.dropped, "open", c.open.Len())
-		c.dropped, c.told = 0, now
-	}
 	c.mu.Unlock()
 	if oldest != nil {
 		oldest.Value.(*conn).Close()

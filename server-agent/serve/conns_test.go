@@ -3,7 +3,6 @@ package serve
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ func closed(c net.Conn) bool {
 
 // When there are too many connections, the oldest goes.
 func TestConns(t *testing.T) {
-	c := newConns(2, slog.New(slog.DiscardHandler))
+	c := newConns(2)
 	add := func() net.Conn {
 		ours, theirs := net.Pipe()
 		t.Cleanup(func() { theirs.Close() })

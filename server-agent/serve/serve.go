@@ -49,7 +49,7 @@ func run(stop context.Context, c Config, conns int) error {
 	defer cancel(nil)
 	s := &server{
 		answers: answers{ctx: ctx, get: c.Info, log: c.Log},
-		conns:   newConns(conns, c.Log),
+		conns:   newConns(conns),
 		rate:    newRate(),
 		log:     c.Log,
 	}
