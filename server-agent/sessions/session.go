@@ -3,8 +3,6 @@ package sessions
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -41,8 +39,6 @@ const (
 // maxList bounds the sessions that are listed.
 const maxList = 10000
 
-var errTooMany = fmt.Errorf("over %d sessions", maxList)
-
 // List returns the sessions that this process may see, the oldest first.
 func List(ctx context.Context) ([]Session, error) {
 	found, err := scan()
@@ -51,12 +47,8 @@ func List(ctx context.Context) ([]Session, error) {
 	defer cancel()
 	name := userNames(ctx)
 	for _, p := range found {
-		if p.keeper {
+		if p.keeper || len(list) == maxList {
 			continue
-		}
-		if len(list) == maxList {
-			err = errors.Join(err, errTooMany)
-			break
 		}
 		s := p.session
 		s.User = name(p.uid)
@@ -87,16 +79,11 @@ func Others(ctx context.Context, id string) ([]Session, error) {
 	name := userNames(ctx)
 	var list []Session
 	for _, p := range found {
-		if !p.isOther(id) || p.ending {
-			continue
+		if p.isOther(id) && !p.ending && len(list) < maxList {
+			s := p.session
+			s.User = name(p.uid)
+			list = append(list, s)
 		}
-		if len(list) == maxList {
-			err = errors.Join(err, errTooMany)
-			break
-		}
-		s := p.session
-		s.User = name(p.uid)
-		list = append(list, s)
 	}
 	return list, err
 }
