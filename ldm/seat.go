@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"goldm/internal/privs"
+	"goldm/internal/pulse"
 	"goldm/internal/supervise"
 	"goldm/internal/via"
 	"goldm/ldm/config"
@@ -46,10 +48,11 @@ type Config struct {
 	Settings *config.Settings
 	Client   config.Client
 	Users    Users
-	Worker   string   // path of ldm-session
-	Fence    []string // this program's command that becomes another user's; see Fence
-	Room     []string // this program's command that calls room.Main
-	Home     []string // this program's command that calls home.Main
+	Worker   string       // path of ldm-session
+	Fence    []string     // this program's command that becomes another user's; see Fence
+	Room     []string     // this program's command that calls room.Main
+	Home     []string     // this program's command that calls home.Main
+	Pulse    pulse.Limits // of the signs of life of our programs; zero for the defaults
 	Log      *slog.Logger
 }
 
@@ -61,6 +64,8 @@ type Seat struct {
 	tasks    sync.WaitGroup
 	events   chan event
 	quit     chan struct{} // closed when the loop has ended
+
+	screenSilent atomic.Bool // the X server answers nobody: some program holds it
 
 	// What follows belongs to the loop.
 	machine *login.Machine
@@ -83,6 +88,7 @@ type event struct {
 
 // Run runs a seat until ctx is done and everything that belongs to it is gone.
 func Run(ctx context.Context, c Config) error {
+	c.Pulse = c.Pulse.OrDefault()
 	s := &Seat{
 		Config:   c,
 		dir:      filepath.Join(c.RunDir, c.Name),

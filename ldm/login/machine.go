@@ -1,9 +1,11 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"goldm/internal/pulse"
 	"goldm/internal/text"
 	"goldm/ldm/greetd"
 	"goldm/ldm/wire"
@@ -142,6 +144,8 @@ func (m *Machine) Handle(e Event) []Action {
 		m.localGone(e.Login)
 	case Servers:
 		m.watched(e.List)
+	case AbortKey:
+		m.abortKey()
 	case Shutdown:
 		m.down = true
 		m.end()
@@ -184,9 +188,17 @@ func (m *Machine) xGone(err error) {
 	m.x.failures++
 	m.report(true, "the X server ended", err)
 	m.do(Announce{Text: fmt.Sprintf("The X server ended: %v. Trying again.", err)})
+	hung := errors.Is(err, pulse.ErrHung)
+	switch {
+	case m.state == running && hung:
+		m.notice = "The screen's X server stopped answering, which ended your session."
+	case m.state == running:
+		m.notice = "The screen's X server stopped, which ended your session."
+	case hung:
+		m.notice = "The screen's X server stopped answering and was started anew."
+	}
 	if m.state == running {
 		m.stumbled()
-		m.notice = "The screen's X server stopped, which ended your session."
 	}
 	m.end()
 }
@@ -205,6 +217,9 @@ func (m *Machine) greeterGone(err error) {
 	// A login of its own ends with its connection, not here.
 	if !asked {
 		m.report(true, "the greeter ended", err)
+	}
+	if errors.Is(err, pulse.ErrHung) {
+		m.notice = "The login screen stopped answering and was started anew."
 	}
 	pause := m.greeter.pause()
 	m.greeter.failures++

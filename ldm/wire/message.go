@@ -131,6 +131,8 @@ func fromDaemon(kind string) Message {
 		return new(Ran)
 	case "need_home":
 		return new(NeedHome)
+	case "ping":
+		return new(Ping)
 	}
 	return nil
 }
@@ -156,6 +158,8 @@ func fromWorker(kind string) Message {
 		return new(Home)
 	case "logout_action":
 		return new(LogoutAction)
+	case "pong":
+		return new(Pong)
 	}
 	return nil
 }
