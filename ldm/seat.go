@@ -283,9 +283,13 @@ func (s *Seat) runX(ctx context.Context, after time.Duration) error {
 		return because(err, out)
 	}
 	s.post(login.XUp{}, func() { s.x = server })
+	hung, unwatch := s.watchX(server)
+	defer unwatch()
 	select {
 	case <-server.Done():
 		err = because(server.Err(), out)
+	case err = <-hung:
+		server.Kill()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
