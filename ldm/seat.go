@@ -42,18 +42,19 @@ func LookupUsers() (Users, error) {
 
 // Config is what a seat needs to know.
 type Config struct {
-	Name     string // such as "seat0"
-	RunDir   string // such as "/run/ldm", made if need be
-	Console  string // the text console, for what no greeter can show
-	Settings *config.Settings
-	Client   config.Client
-	Users    Users
-	Worker   string       // path of ldm-session
-	Fence    []string     // this program's command that becomes another user's; see Fence
-	Room     []string     // this program's command that calls room.Main
-	Home     []string     // this program's command that calls home.Main
-	Pulse    pulse.Limits // of the signs of life of our programs; zero for the defaults
-	Log      *slog.Logger
+	Name      string // such as "seat0"
+	RunDir    string // such as "/run/ldm", made if need be
+	Console   string // the text console, for what no greeter can show
+	Settings  *config.Settings
+	Client    config.Client
+	Users     Users
+	Worker    string       // path of ldm-session
+	Fence     []string     // this program's command that becomes another user's; see Fence
+	Room      []string     // this program's command that calls room.Main
+	Home      []string     // this program's command that calls home.Main
+	Pulse     pulse.Limits // of the signs of life of our programs; zero for the defaults
+	Keyboards string       // folder of the kernel\'s input devices; empty for the usual one
+	Log       *slog.Logger
 }
 
 // Seat is a running seat.
@@ -78,6 +79,7 @@ type Seat struct {
 	locals  map[login.LoginID]*local
 
 	stopProbe context.CancelFunc // nil while no probe runs
+	stopKeys  context.CancelFunc // nil while no keyboard is read
 }
 
 // event is a login event together with what it changes in the seat.
@@ -177,6 +179,7 @@ func (s *Seat) post(e login.Event, apply func()) {
 // tells whether the seat is done.
 func (s *Seat) perform(actions []login.Action) (done bool) {
 	s.watchServers()
+	s.watchKeys()
 	for _, a := range actions {
 		switch a := a.(type) {
 		case login.StartX:
