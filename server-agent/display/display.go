@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,7 @@ type Display struct {
 	folder   string
 	lock     *os.File // the folder, for as long as the process lives
 	sessions net.Listener
+	beat     time.Duration // between two signs of life to the session
 	held     sync.WaitGroup
 
 	mu      sync.Mutex
@@ -74,7 +76,7 @@ func openIn(base string, cookie []byte) (*Display, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Display{folder: folder}
+	d := &Display{folder: folder, beat: beatEvery}
 	if err := d.open(cookie); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -108,7 +110,10 @@ func (d *Display) Follow(ended func()) {
 		if err != nil || !d.hold(session) {
 			return
 		}
+		stop := make(chan struct{})
+		d.held.Go(func() { show(session, d.beat, stop) })
 		session.Read(make([]byte, 1)) // it says nothing
+		close(stop)
 		ended()
 	})
 }
