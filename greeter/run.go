@@ -22,6 +22,7 @@ type Config struct {
 	Socket   string // of the daemon, from GREETD_SOCK
 	Hostname string // to show until the daemon tells its own
 	Screen   Screen
+	Pulse    *Pulse // of the screen's own loop; nil for nobody
 	Log      *slog.Logger
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/pulse"
 	"goldm/internal/supervise"
+	"goldm/ldm/greetd"
 	"goldm/ldm/login"
 	"goldm/ldm/xserver"
 )
@@ -51,13 +53,20 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		return err
 	}
 	defer out.close()
+	beats, theirs, err := newBeats()
+	if err != nil {
+		file.Close()
+		return err
+	}
+	defer beats.close()
 	process, err := s.children.Start(supervise.Command{
-		Name: "greeter",
-		Args: slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
-		Dir:  "/",
+		Name:  "greeter",
+		Args:  slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
+		Dir:   "/",
+		Files: []*os.File{theirs}, // descriptor 3
 		Env: []string{
 			"DISPLAY=" + x.Display, "XAUTHORITY=" + auth, "GREETD_SOCK=" + s.socket(),
-			"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
+			greetd.PulseVariable + "=3", "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
 			"PATH=" + os.Getenv("PATH"), "LANG=" + language(), "SHELL=/bin/sh",
 		},
 		// Its own helpers, such as a bus, end with it.
@@ -74,6 +83,9 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 	select {
 	case <-process.Done():
 		return because(process.Err(), out)
+	case <-beats.missing(s.screenSilent.Load):
+		s.Log.Error("the greeter is killed", "cause", pulse.ErrHung)
+		return stopChild(process, pulse.ErrHung)
 	case <-ctx.Done():
 		process.Stop(stopGrace)
 		return ctx.Err()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"goldm/internal/pulse"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
 )
@@ -52,23 +53,32 @@ func (s *Seat) runProbe(ctx context.Context) error {
 	if s.Settings.Discover {
 		watch.Discover, watch.KnownHosts = true, s.Settings.KnownHosts
 	}
-	err = conn.Send(watch)
+	if err = conn.Send(watch); err != nil {
+		conn.Close()
+		return errors.Join(err, stopChild(process, nil))
+	}
+	var asker pulse.Asker
+	endPings := s.ping(conn, &asker)
 	for err == nil {
-		err = s.receiveServers(conn)
+		err = s.receiveServers(conn, &asker)
 	}
 	conn.Close()
-	process.Stop(stopGrace)
-	return errors.Join(err, because(process.Err(), out))
+	return errors.Join(err, because(stopChild(process, endPings()), out))
 }
 
 // receiveServers passes on what a probe tells.
-func (s *Seat) receiveServers(conn *wire.Conn) error {
+func (s *Seat) receiveServers(conn *wire.Conn, asker *pulse.Asker) error {
 	message, err := conn.Receive()
 	if err != nil {
 		return err
 	}
-	if servers, ok := message.(*wire.Servers); ok {
-		s.post(login.Servers{List: servers.List}, nil)
+	switch message := message.(type) {
+	case *wire.Servers:
+		s.post(login.Servers{List: message.List}, nil)
+	case *wire.Pong:
+		if !asker.Answer(message.ID) {
+			return errors.New("it answers what it was not asked")
+		}
 	}
 	return nil
 }

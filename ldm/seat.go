@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"goldm/internal/privs"
+	"goldm/internal/pulse"
 	"goldm/internal/supervise"
 	"goldm/internal/via"
 	"goldm/ldm/config"
@@ -48,12 +50,14 @@ type Config struct {
 
 	ConfigFiles []string // where Settings are from, with passwords maybe
 
-	Users  Users
-	Worker string   // path of ldm-session
-	Fence  []string // this program's command that becomes another user's; see Fence
-	Room   []string // this program's command that calls room.Main
-	Home   []string // this program's command that calls home.Main
-	Log    *slog.Logger
+	Users     Users
+	Worker    string       // path of ldm-session
+	Fence     []string     // this program's command that becomes another user's; see Fence
+	Room      []string     // this program's command that calls room.Main
+	Home      []string     // this program's command that calls home.Main
+	Pulse     pulse.Limits // of the signs of life of our programs; zero for the defaults
+	Keyboards string       // folder of the kernel's input devices; empty for the usual one
+	Log       *slog.Logger
 }
 
 // Seat is a running seat.
@@ -64,6 +68,8 @@ type Seat struct {
 	tasks    sync.WaitGroup
 	events   chan event
 	quit     chan struct{} // closed when the loop has ended
+
+	screenSilent atomic.Bool // the X server answers nobody: some program holds it
 
 	// What follows belongs to the loop.
 	machine *login.Machine
@@ -76,6 +82,7 @@ type Seat struct {
 	locals  map[login.LoginID]*local
 
 	stopProbe context.CancelFunc // nil while no probe runs
+	stopKeys  context.CancelFunc // nil while no keyboard is read
 }
 
 // event is a login event together with what it changes in the seat.
@@ -86,6 +93,7 @@ type event struct {
 
 // Run runs a seat until ctx is done and everything that belongs to it is gone.
 func Run(ctx context.Context, c Config) error {
+	c.Pulse = c.Pulse.OrDefault()
 	s := &Seat{
 		Config:   c,
 		dir:      filepath.Join(c.RunDir, c.Name),
@@ -174,6 +182,7 @@ func (s *Seat) post(e login.Event, apply func()) {
 // tells whether the seat is done.
 func (s *Seat) perform(actions []login.Action) (done bool) {
 	s.watchServers()
+	s.watchKeys()
 	for _, a := range actions {
 		switch a := a.(type) {
 		case login.StartX:
@@ -285,9 +294,13 @@ func (s *Seat) runX(ctx context.Context, a login.StartX) error {
 	}
 	screen := wire.Screen{Display: server.Display, Cookie: server.Cookie}
 	s.post(login.XUp{Screen: screen}, func() { s.x = server })
+	hung, unwatch := s.watchX(server)
+	defer unwatch()
 	select {
 	case <-server.Done():
 		err = because(server.Err(), out)
+	case err = <-hung:
+		server.Kill()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/pulse"
 	"goldm/internal/supervise"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
@@ -22,6 +23,7 @@ type worker struct {
 	conn  *wire.Conn // nil where the worker could not be started
 	close sync.Once
 	homes homes // that it was asked for
+	pulse pulse.Asker
 }
 
 // tell sends a message, or stops a worker that does not take it.
@@ -61,11 +63,12 @@ func (s *Seat) startWorker(a login.StartWorker) {
 		return
 	}
 	s.tasks.Go(func() {
+		endPings := s.pingWorker(w)
 		s.receive(a.Login, w)
 		w.stop()
-		process.Stop(stopGrace)
+		err := stopChild(process, endPings())
 		out.close()
-		gone(process.Err())
+		gone(err)
 	})
 	w.tell(s.loginMessage(id, a))
 }
@@ -121,6 +124,9 @@ func (s *Seat) receive(id login.LoginID, w *worker) {
 		}
 		if home, ok := m.(*wire.Home); ok { // with files: it goes no long way
 			w.homes.answer(home)
+			continue
+		}
+		if pong, ok := m.(*wire.Pong); ok && w.pulse.Answer(pong.ID) {
 			continue
 		}
 		s.post(login.FromWorker{Login: id, Message: m}, nil)

@@ -70,7 +70,7 @@ type Limits struct {
 	Busy      time.Duration // of the tries to reach a server that is busy
 	Turn      time.Duration // of a server's answer, to a step of the authentication or to a command's start
 	Ping      time.Duration // between keepalives
-	Dead      time.Duration // silence after which the connection is dead; noticed within Dead + Ping
+	Dead      time.Duration // silence after which the connection is dead, and data unacknowledged; noticed within Dead + Ping
 
 	// What the channels that the server opens may hold of what this side does not take, and how much of the heap may be
 	// in use meanwhile, in bytes. See package stall.
@@ -209,6 +209,7 @@ func connect(ctx context.Context, config Config) (net.Conn, error) {
 		KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: config.Limits.Ping, Interval: config.Limits.Ping, Count: 3,
 		},
+		Control: tellCuts(config.Limits.Dead),
 	}
 	conn, err := dialer.DialContext(ctx, "tcp", address(config.Host, config.Port))
 	if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -75,6 +76,9 @@ func protect() error {
 	return nil
 }
 
+// startWithin is how long GTK may take to start, from a network's file system on an old machine.
+const startWithin = time.Minute
+
 func login(ctx context.Context) error {
 	socket := os.Getenv("GREETD_SOCK")
 	if socket == "" {
@@ -84,9 +88,12 @@ func login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pulse := greeter.OpenPulse()
+	pulse.Beat(startWithin)
 	return gtk.Login(ctx, greeter.Config{
 		Socket:   socket,
 		Hostname: hostname,
+		Pulse:    pulse,
 		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 }

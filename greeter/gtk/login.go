@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gotk3/gotk3/gdk"
 	"github.com/gotk3/gotk3/glib"
@@ -39,8 +40,21 @@ func Login(ctx context.Context, c greeter.Config) error {
 	}()
 	s.open()
 	s.window.GetFrameClock().Connect("after-paint", s.announce)
+	beat(c.Pulse)
 	gtk.Main()
 	return <-result
+}
+
+// beatEvery is how often GTK's loop shows that it turns.
+const beatEvery = 10 * time.Second
+
+// beat has GTK's loop give signs of life from now on.
+func beat(p *greeter.Pulse) {
+	p.Beat(beatEvery)
+	glib.TimeoutAdd(uint(beatEvery.Milliseconds()), func() bool {
+		p.Beat(beatEvery)
+		return true
+	})
 }
 
 // screen is the login screen, a greeter.Screen. All but Show, Inputs and what mu

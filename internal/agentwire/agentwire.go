@@ -54,6 +54,13 @@ type Ended struct {
 
 	// Dark says that the session's display ended before the session.
 	Dark bool `json:"dark,omitempty"`
+
+	// Silent says that the agent ended the session because the client's pings had stopped: it was cut
+	// off, or slept.
+	Silent bool `json:"silent,omitempty"`
+
+	// Hung says that the agent ended the session because a part of itself had stopped answering.
+	Hung bool `json:"hung,omitempty"`
 }
 
 // Warning is something that an administrator should know about the session.

@@ -140,15 +140,27 @@ func namespacesOf(t *testing.T, parent int) map[string]bool {
 		children, _ := os.ReadFile(task)
 		for child := range strings.FieldsSeq(string(children)) {
 			for _, kind := range namespaces {
-				name, err := os.Readlink("/proc/" + child + "/ns/" + kind)
+				path := "/proc/" + child + "/ns/" + kind
+				name, err := os.Readlink(path)
 				ours, _ := os.Readlink("/proc/self/ns/" + kind)
 				if err == nil && name != ours {
 					found[name] = true
+					keep(t, path)
 				}
 			}
 		}
 	}
 	return found
+}
+
+// keep holds a namespace, whose number another one would get after its end.
+func keep(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
 }
 
 // inhabited returns those of the namespaces that a process of this host is in.

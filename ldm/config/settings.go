@@ -35,6 +35,7 @@ type Settings struct {
 	GuestServers       []string // empty for Servers
 	Discover           bool     // use servers that Servers name, too
 	LoginTimeout       int      // seconds
+	AbortKey           bool     // Ctrl+Alt+Backspace ends a session
 
 	Greeter []string // command
 	XServer []string // command; its first word alone where no options are given
@@ -110,6 +111,7 @@ var settings = []setting{
 		s.LoginTimeout = int(seconds)
 		return nil
 	}},
+	{"LDM_ABORT_KEY", "false", func(s *Settings, text string) error { return setBool(&s.AbortKey, text) }},
 	{"LDM_GREETER", "ldm-greeter", func(s *Settings, text string) error { return setCommand(&s.Greeter, text) }},
 	{"XSERVER", "Xorg", func(s *Settings, text string) error { return setCommand(&s.XServer, text) }},
 	{"LDM_X11", via.Auto.String(), func(s *Settings, text string) error {

@@ -61,6 +61,9 @@ type (
 	// Servers is what the probe knows of the servers.
 	Servers struct{ List []wire.Server }
 
+	// AbortKey: the person at the keyboard wants the session to end, however stuck it is.
+	AbortKey struct{}
+
 	// Shutdown asks the seat to end.
 	Shutdown struct{}
 )
@@ -76,6 +79,7 @@ func (WorkerGone) event()  {}
 func (LocalUp) event()     {}
 func (LocalGone) event()   {}
 func (Servers) event()     {}
+func (AbortKey) event()    {}
 func (Shutdown) event()    {}
 
 // An Action is something that the seat shall do. None of them blocks; what

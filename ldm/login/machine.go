@@ -1,9 +1,11 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"goldm/internal/pulse"
 	"goldm/internal/text"
 	"goldm/ldm/greetd"
 	"goldm/ldm/wire"
@@ -144,6 +146,8 @@ func (m *Machine) Handle(e Event) []Action {
 		m.localGone(e.Login)
 	case Servers:
 		m.watched(e.List)
+	case AbortKey:
+		m.abortKey()
 	case Shutdown:
 		m.down = true
 		m.end()
@@ -197,16 +201,22 @@ func (m *Machine) xGone(err error) {
 	m.x.failures++
 	m.report(true, "the X server ended", err)
 	m.do(Announce{Text: fmt.Sprintf("The X server ended: %v. Trying again.", err)})
-	switch m.state {
-	case leaving: // the session does not need this one
+	hung := errors.Is(err, pulse.ErrHung)
+	switch {
+	case m.state == leaving: // the session does not need this one
 		m.stop(&m.greeter, StopGreeter{})
 		return
-	case switching:
-		m.stumbled()
+	case m.state == switching:
 		m.notice = "The screen's X server could not be started for your session. Log in again; the log says more."
-	case running:
-		m.stumbled()
+	case m.state == running && hung:
+		m.notice = "The screen's X server stopped answering, which ended your session."
+	case m.state == running:
 		m.notice = "The screen's X server stopped, which ended your session."
+	case hung:
+		m.notice = "The screen's X server stopped answering and was started anew."
+	}
+	if m.state == running || m.state == switching {
+		m.stumbled()
 	}
 	m.end()
 }
@@ -239,6 +249,9 @@ func (m *Machine) greeterGone(err error) {
 	// A login of its own ends with its connection, not here.
 	if !asked {
 		m.report(true, "the greeter ended", err)
+	}
+	if errors.Is(err, pulse.ErrHung) {
+		m.notice = "The login screen stopped answering and was started anew."
 	}
 	pause := m.greeter.pause()
 	m.greeter.failures++

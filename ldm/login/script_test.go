@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldm/internal/pulse"
 	"goldm/ldm/greetd"
 	"goldm/ldm/wire"
 )
@@ -123,6 +124,14 @@ func parse(t *testing.T, line string) Event {
 		return XUp{Screen: wire.Screen{Display: display, Cookie: []byte(cookie)}}
 	case "x-gone":
 		return XGone{Err: errors.New(rest)}
+	case "x-hung":
+		return XGone{Err: pulse.ErrHung}
+	case "greeter-hung":
+		return GreeterGone{Err: pulse.ErrHung}
+	case "worker-hung":
+		return WorkerGone{Login: LoginID(id), Err: pulse.ErrHung}
+	case "abort-key":
+		return AbortKey{}
 	case "greeter-gone":
 		return GreeterGone{Err: errors.New(rest)}
 	case "request":
@@ -163,7 +172,7 @@ func message(t *testing.T, line string) wire.Message {
 	m := map[string]wire.Message{
 		"progress": new(wire.Progress), "question": new(wire.Question), "authenticated": new(wire.Authenticated),
 		"failed": new(wire.Failed), "started": new(wire.Started), "ended": new(wire.Ended), "login": new(wire.Login), "servers": new(wire.Servers),
-		"run": new(wire.Run), "logout": new(wire.LogoutAction),
+		"run": new(wire.Run), "logout": new(wire.LogoutAction), "pong": new(wire.Pong),
 	}[name]
 	if fields == "" {
 		fields = "{}"

@@ -1,8 +1,10 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 
+	"goldm/internal/pulse"
 	"goldm/ldm/greetd"
 	"goldm/ldm/wire"
 )
@@ -136,16 +138,24 @@ func (m *Machine) violation(what string) {
 	m.fail(false, misbehaved)
 }
 
+// stoppedSentence says that a worker has ended unasked.
+func stoppedSentence(err error, inSession bool) string {
+	what := "stopped unexpectedly"
+	if errors.Is(err, pulse.ErrHung) {
+		what = "stopped answering and was ended"
+	}
+	if inSession {
+		return "Your session ended because its login program " + what + ". The log says more."
+	}
+	return "The login program " + what + ". Try again; the log says more."
+}
+
 func (m *Machine) workerGone(id LoginID, err error) {
 	if id != m.login {
 		delete(m.dying, id)
 		return
 	}
 	m.report(true, "the worker ended unasked", err)
-	sentence := "The login program stopped unexpectedly. Try again; the log says more."
-	if m.state == running {
-		sentence = "Your session ended because its login program stopped unexpectedly. The log says more."
-	}
-	m.fail(false, sentence)
+	m.fail(false, stoppedSentence(err, m.state == running))
 	delete(m.dying, id) // there is nothing left to wait for
 }

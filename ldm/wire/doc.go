@@ -4,10 +4,10 @@
 //
 // They travel over a socketpair of type SOCK_SEQPACKET, one JSON object a
 // packet, tagged by its member "type". ldm sends Login, Answer, Start and
-// Screen to a worker, in this order, Watch to a probe, and Admit to a filter; they
-// send the rest. They parse what a server or a program sends, so ldm treats each of
-// their messages as a stranger's: bounded, and only text for a person, a step of the
-// login, an order of servers, a program to run, or the sockets beside a Home.
-// Closing the socket cancels the login, ends the session, or ends the probe or the
-// filter, from either side.
+// Screen to a worker, in this order, Watch to a probe, Admit to a filter, and Ping to
+// each of them; they send the rest. They parse what a server or a program sends, so
+// ldm treats each of their messages as a stranger's: bounded, and only text for a
+// person, a step of the login, an order of servers, a program to run, or the sockets
+// beside a Home. Closing the socket cancels the login, ends the session, or ends the
+// probe or the filter, from either side.
 package wire

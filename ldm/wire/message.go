@@ -138,6 +138,8 @@ func fromDaemon(kind string) Message {
 		return new(Ran)
 	case "need_home":
 		return new(NeedHome)
+	case "ping":
+		return new(Ping)
 	}
 	return nil
 }
@@ -163,6 +165,8 @@ func fromWorker(kind string) Message {
 		return new(Home)
 	case "logout_action":
 		return new(LogoutAction)
+	case "pong":
+		return new(Pong)
 	}
 	return nil
 }

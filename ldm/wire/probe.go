@@ -2,7 +2,7 @@ package wire
 
 import "os"
 
-// Watch tells a new probe what to watch; it is the only message to it.
+// Watch tells a new probe what to watch; it is the first message to it, and only Pings follow.
 type Watch struct {
 	Servers []string `json:"servers"` // host or host:port, in the administrator's order
 
@@ -56,16 +56,22 @@ func Probe(file *os.File) (*Conn, error) { return newConn(file, toProbe) }
 
 // toProbe returns an empty message of a type that ldm sends to a probe.
 func toProbe(kind string) Message {
-	if kind == "watch" {
+	switch kind {
+	case "watch":
 		return new(Watch)
+	case "ping":
+		return new(Ping)
 	}
 	return nil
 }
 
 // fromProbe returns an empty message of a type that a probe sends.
 func fromProbe(kind string) Message {
-	if kind == "servers" {
+	switch kind {
+	case "servers":
 		return new(Servers)
+	case "pong":
+		return new(Pong)
 	}
 	return nil
 }

@@ -53,6 +53,8 @@ func TestMessagesCross(t *testing.T) {
 	cross(worker, daemon, &Failed{Refused: true, Sentence: "No."})
 	cross(worker, daemon, &Started{})
 	cross(worker, daemon, &Ended{})
+	cross(daemon, worker, &Ping{ID: 1})
+	cross(worker, daemon, &Pong{ID: 1})
 }
 
 // A way that is none makes no login, whichever side has it.

@@ -147,6 +147,18 @@ func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 // Err waits for the end and tells how it was.
 func (s *Server) Err() error { return s.process.Err() }
 
+// PID is the server's process.
+func (s *Server) PID() int { return s.process.Pid() }
+
+// Socket is its Unix socket.
+func (s *Server) Socket() string { return "/tmp/.X11-unix/X" + strings.TrimPrefix(s.Display, ":") }
+
+// Kill ends a server that hangs and waits; what it left is removed.
+func (s *Server) Kill() {
+	s.process.Stop(0)
+	s.cleanUp()
+}
+
 // Stop ends the server and waits; what it left is removed.
 func (s *Server) Stop() {
 	s.process.Stop(stopGrace)

@@ -57,6 +57,7 @@ func keep(ctx context.Context, args []string) error {
 		Env:    os.Environ(),
 		Stderr: os.Stderr,
 		Grace:  wrap.DefaultGrace,
+		Beat:   wrap.DefaultBeat,
 	}
 	if !sessions.ValidID(cfg.ID) {
 		return cli.Usagef("keep is not for people: use session")
@@ -92,6 +93,9 @@ func desktop(ctx context.Context, args []string) error {
 		return cli.Usagef("%s is not for people: use session", sessions.Desktop)
 	}
 	unix.CloseOnExec(keeperFD)
+	if err := unix.SetNonblock(keeperFD, true); err != nil {
+		return fmt.Errorf("the keeper's socket: %w", err)
+	}
 	cfg.Keeper = os.NewFile(keeperFD, "keeper")
 	began, _ := time.Parse(time.RFC3339, os.Getenv(sessions.BeganVariable)) // the keeper set it
 	started := false
@@ -131,6 +135,7 @@ func parseSession(args []string) (wrap.Config, error) {
 		Stderr:  os.Stderr,
 		Silence: wrap.DefaultSilence,
 		Grace:   wrap.DefaultGrace,
+		Beat:    wrap.DefaultBeat,
 	}
 	flags.StringVar(&cfg.Desktop.Session, "session", "", "the `name` of a session in /usr/share/xsessions, or a command")
 	flags.StringVar(&cfg.Desktop.XSession, "xsession", "", "the session `script`, instead of the distribution's Xsession")

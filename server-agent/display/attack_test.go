@@ -33,7 +33,7 @@ func TestAttackRuntimeDirectory(t *testing.T) {
 		if !strings.HasPrefix(s.authority, "/tmp/"+prefix) {
 			t.Errorf("%s: the cookie is in %s", name, s.authority)
 		}
-		hold(t, s).Release()
+		held(t, s).Release()
 		s.gone()
 	}
 }
@@ -90,7 +90,7 @@ func TestAttackHold(t *testing.T) {
 	if err := os.Chmod(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h := hold(t, s)
+	h := held(t, s)
 	if h.IsGone() {
 		t.Error("the display has ended")
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +35,7 @@ type Display struct {
 	folder   string
 	lock     *os.File // the folder, for as long as the process lives
 	sessions net.Listener
+	beat     time.Duration // between two signs of life to the session
 	held     sync.WaitGroup
 
 	mu      sync.Mutex
@@ -92,7 +94,7 @@ func openIn(base string, cookie []byte) (*Display, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Display{folder: made}
+	d := &Display{folder: made, beat: beatEvery}
 	if err := d.open(cookie); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -126,7 +128,10 @@ func (d *Display) Follow(ended func()) {
 		if session == nil || !d.hold(session) {
 			return
 		}
+		stop := make(chan struct{})
+		d.held.Go(func() { show(session, d.beat, stop) })
 		session.Read(make([]byte, 1)) // it says nothing
+		close(stop)
 		ended()
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		os.Stdout.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
+	d.beat = testBeat
 	ended := make(chan struct{})
 	d.Follow(func() { close(ended) })
 	os.Stdout.WriteString(d.Authority() + " " + d.Addr().String() + "\n")
@@ -90,7 +92,7 @@ func (s *shown) gone() {
 	}
 }
 
-func hold(t *testing.T, s *shown) *Held {
+func held(t *testing.T, s *shown) *Held {
 	t.Helper()
 	h, err := Hold(s.env())
 	if err != nil || h == nil {
@@ -108,7 +110,7 @@ func TestSessionEnds(t *testing.T) {
 	if err := Remove(s.env()); err != nil { // it lives
 		t.Error(err)
 	}
-	h := hold(t, s)
+	h := held(t, s)
 	if h.IsGone() {
 		t.Error("it has gone")
 	}
@@ -122,9 +124,53 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
+const testBeat = 200 * time.Millisecond
+
+// A display that is stopped ends its session, and is killed; and a session that ends does not leave it.
+func TestAttackStoppedDisplay(t *testing.T) {
+	s := start(t, runtimeDir(t))
+	h, err := hold(s.env(), testBeat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * testBeat)
+	if h.IsGone() {
+		t.Fatal("it is taken for one that hangs")
+	}
+	s.stop()
+	select {
+	case <-h.Gone():
+	case <-time.After(time.Minute):
+		t.Fatal("nobody notices")
+	}
+	h.Release()
+	s.cmd.Wait()
+	if err := Remove(s.env()); err != nil {
+		t.Error(err)
+	}
+	s.gone()
+
+	s = start(t, runtimeDir(t))
+	h = held(t, s)
+	s.stop()
+	h.Release()
+	s.cmd.Wait()
+	if err := Remove(s.env()); err != nil {
+		t.Error(err)
+	}
+	s.gone()
+}
+
+func (s *shown) stop() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func TestDisplayIsKilled(t *testing.T) {
 	s := start(t, runtimeDir(t))
-	h := hold(t, s)
+	h := held(t, s)
 	s.kill()
 	<-h.Gone()
 	h.Release()
@@ -158,7 +204,7 @@ func TestStale(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	hold(t, alive).Release()
+	held(t, alive).Release()
 }
 
 // A runtime directory that is no good is not needed.
@@ -173,7 +219,7 @@ func TestOtherFolder(t *testing.T) {
 		if !strings.HasPrefix(s.authority, "/tmp/"+prefix) {
 			t.Errorf("%s: %s", runtime, s.authority)
 		}
-		hold(t, s).Release()
+		held(t, s).Release()
 		s.gone()
 	}
 }

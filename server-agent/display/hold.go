@@ -33,7 +33,10 @@ type Held struct {
 }
 
 // Hold holds the display that a session's environment leads to. Release has to follow.
-func Hold(env []string) (*Held, error) {
+func Hold(env []string) (*Held, error) { return hold(env, beatEvery) }
+
+// hold is Hold for a display that shows that it lives at an interval.
+func hold(env []string, every time.Duration) (*Held, error) {
 	folder := folderOf(env)
 	if folder == "" {
 		return nil, nil
@@ -45,7 +48,7 @@ func Hold(env []string) (*Held, error) {
 	h := &Held{conn: conn, gone: make(chan struct{})}
 	go func() { // until Release, or the display's end
 		defer close(h.gone)
-		conn.Read(make([]byte, 1))
+		await(conn, every)
 	}()
 	return h, nil
 }
@@ -88,7 +91,7 @@ func (h *Held) IsGone() bool {
 	}
 }
 
-// Release lets the display end, and waits until it has removed its files.
+// Release lets the display end, and waits until it has removed its files. One that does not is killed.
 func (h *Held) Release() {
 	if h == nil {
 		return
@@ -96,6 +99,9 @@ func (h *Held) Release() {
 	h.conn.SetReadDeadline(time.Now().Add(releaseWithin))
 	h.conn.(*net.UnixConn).CloseWrite() // an error means that it has gone
 	<-h.gone
+	if _, err := h.conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		kill(h.conn)
+	}
 	h.conn.Close()
 }
 

@@ -23,7 +23,7 @@ const (
 
 // Silence is how long nothing may come from the client before it is taken for
 // dead, since sshd may take hours to notice (the same as for its session).
-const Silence = 45 * time.Second
+const Silence = 30 * time.Second
 
 // ErrBusy reports that another program has the lock.
 var ErrBusy = errors.New("somebody else holds it")

@@ -28,6 +28,7 @@ type KeepConfig struct {
 
 	Stderr io.Writer     // for the log
 	Grace  time.Duration // between TERM and KILL, where the wrapper left something
+	Beat   time.Duration // between two signs of life
 
 	// Begun is called once the session can be seen, ended and told why; may be nil.
 	Begun func()
@@ -61,7 +62,7 @@ func Keep(ctx context.Context, cfg KeepConfig) (status int, err error) {
 		return 0, err
 	}
 	defer sign.Close()
-	k.wait(ctx, firstByte(sign))
+	k.wait(ctx, meet(sign, wrapperDue(cfg.Beat)))
 	if !k.brood.reap() {
 		k.log.Warn("the session's wrapper has gone: ending what it left")
 		k.brood.end()
@@ -85,9 +86,9 @@ type keeper struct {
 }
 
 // start starts the wrapper. The file that it returns is a sign of life to it, as
-// long as it is open; the wrapper writes one byte when its session has begun.
+// long as it is open; the wrapper writes its first byte when its session has begun.
 func (k *keeper) start() (sign *os.File, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socket for the wrapper: %w", err)
 	}
@@ -107,20 +108,14 @@ func (k *keeper) start() (sign *os.File, err error) {
 	return sign, nil
 }
 
-// firstByte returns a channel that is closed when a byte, or the end, has come.
-func firstByte(f *os.File) <-chan struct{} {
-	come := make(chan struct{})
-	go func() {
-		f.Read(make([]byte, 1))
-		close(come)
-	}()
-	return come
-}
-
 // wait waits until the wrapper has ended, and asks it to where we are asked, though
-// not before it can take that.
-func (k *keeper) wait(ctx context.Context, begun <-chan struct{}) {
+// not before it can take that. A wrapper that hangs is killed.
+func (k *keeper) wait(ctx context.Context, wrapper *counterpart) {
 	var late <-chan time.Time
+	beat := time.NewTicker(k.cfg.Beat)
+	defer beat.Stop()
+	wrapper.beat()
+	begun, hung := wrapper.first, wrapper.hung
 	done, asked, ready := ctx.Done(), k.cfg.Asked, false
 	for {
 		select {
@@ -128,6 +123,12 @@ func (k *keeper) wait(ctx context.Context, begun <-chan struct{}) {
 			if k.brood.reap(); k.brood.exited {
 				return
 			}
+		case <-beat.C:
+			wrapper.beat()
+		case <-hung:
+			hung = nil
+			k.log.Warn("the session's wrapper hangs and is killed")
+			k.wrapper.Kill()
 		case <-late:
 			k.log.Warn("the session's wrapper does not end it")
 			k.wrapper.Kill()

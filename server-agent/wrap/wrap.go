@@ -17,10 +17,11 @@ import (
 	"goldm/server-agent/sound"
 )
 
-// The limits that make a lost client's session end within a minute of its last
-// sign of life: Silence, then Grace, then giveUp.
+// The limits that make a lost client's session end within 40 seconds of its last
+// sign of life: Silence, then Grace, then giveUp. A client pings every 10 seconds, and takes a server for
+// gone after 28 seconds.
 const (
-	DefaultSilence = 45 * time.Second
+	DefaultSilence = 30 * time.Second
 	DefaultGrace   = 3 * time.Second
 )
 
@@ -41,12 +42,13 @@ type Config struct {
 	// session begins to end; nil for nobody.
 	Started, Ending func()
 
-	// Keeper is a socket that ends when the session's keeper has gone; nil for a session without.
+	// Keeper is a socket, not blocking, that ends when the session's keeper has gone; nil for a session without.
 	Keeper *os.File
 
 	MenuWait time.Duration // how long the client's menu may take; 0 where none comes
 	Silence  time.Duration // how long a client that pinged may be silent
 	Grace    time.Duration // between TERM and KILL
+	Beat     time.Duration // between two signs of life of the keeper
 }
 
 // Run starts the desktop, waits for its end or the client's, ends every
@@ -60,11 +62,19 @@ func Run(ctx context.Context, cfg Config) (status int, err error) {
 		return 0, err
 	}
 	defer ignoreBrokenPipes()()
+	reason := ""
+	defer func() {
+		if reason == keeperHangs {
+			killParent(s.parent)
+		}
+	}()
 	defer s.close()
 	if err := s.start(ctx); err != nil {
 		return 0, err
 	}
-	s.log.Info("session ends", "reason", s.wait(ctx))
+	reason = s.wait(ctx)
+	s.log.Info("session ends", "reason", reason)
+	s.keeper.beat() // the last one
 	if err := sessions.MarkEnding(); err != nil {
 		s.log.Warn("the session still looks as if it stayed", "err", err)
 	}
@@ -78,9 +88,18 @@ func Run(ctx context.Context, cfg Config) (status int, err error) {
 	if dark && status == 0 {
 		status = 1 // nobody logged out
 	}
-	s.say(&agentwire.Ended{Status: status, From: s.folder.EndedFrom(), Dark: dark})
+	s.say(&agentwire.Ended{
+		Status: status, From: s.folder.EndedFrom(), Dark: dark,
+		Silent: reason == clientSilent, Hung: reason == keeperHangs,
+	})
 	return status, nil
 }
+
+// The reasons for an end that the client has to know.
+const (
+	clientSilent = "the client is silent"
+	keeperHangs  = "the keeper hangs"
+)
 
 // ignoreBrokenPipes makes writing to a closed pipe an error instead of the
 // end of the program. Other than signal.Ignore it is not passed on to the desktop.
@@ -102,6 +121,8 @@ type session struct {
 	sound   *sound.Folder
 	menu    *menu.Menu
 	display *display.Held
+	keeper  *counterpart
+	parent  int           // the keeper's process
 	stop    chan struct{} // closed at the end, for the goroutine that reads In
 
 	messages <-chan agentwire.Message // from the client; closed when it has gone
@@ -112,6 +133,8 @@ type session struct {
 func newSession(cfg Config) (*session, error) {
 	s := &session{
 		cfg:    cfg,
+		keeper: meet(cfg.Keeper, cfg.Beat),
+		parent: os.Getppid(),
 		client: newOutlet(cfg.Out),
 		stderr: newOutlet(cfg.Stderr),
 		stop:   make(chan struct{}),
@@ -172,12 +195,7 @@ func (s *session) start(ctx context.Context) error {
 
 // begun tells the keeper that the session can be ended in order from now on.
 func (s *session) begun() {
-	if s.cfg.Keeper == nil {
-		return
-	}
-	if _, err := s.cfg.Keeper.Write([]byte{1}); err != nil {
-		s.log.Warn("the keeper is not told", "err", err) // it has gone, as wait will find
-	}
+	s.keeper.beat()
 }
 
 // makeFolder makes the session's folder, and returns the environment with the
@@ -225,7 +243,8 @@ func (s *session) wait(ctx context.Context) (reason string) {
 	if s.reason != "" {
 		return s.reason
 	}
-	keeperGone := ended(s.cfg.Keeper)
+	beat := time.NewTicker(s.cfg.Beat)
+	defer beat.Stop()
 	for {
 		select {
 		case <-s.brood.children:
@@ -236,12 +255,16 @@ func (s *session) wait(ctx context.Context) (reason string) {
 			if reason := s.heard(m); reason != "" {
 				return reason
 			}
-		case <-keeperGone:
+		case <-beat.C:
+			s.keeper.beat()
+		case <-s.keeper.gone:
 			return "the keeper has gone"
+		case <-s.keeper.hung:
+			return keeperHangs
 		case <-s.display.Gone():
 			return "the display has gone"
 		case <-s.silence.C:
-			return "the client is silent"
+			return clientSilent
 		case <-s.client.broken:
 			return "the client cannot be written to"
 		case <-ctx.Done():
@@ -263,19 +286,6 @@ func (s *session) heard(m agentwire.Message) (reason string) {
 		return "the client asked"
 	}
 	return ""
-}
-
-// ended returns a channel that is closed when f has ended; nil for a nil file.
-func ended(f *os.File) <-chan struct{} {
-	if f == nil {
-		return nil
-	}
-	gone := make(chan struct{})
-	go func() {
-		io.Copy(io.Discard, f)
-		close(gone)
-	}()
-	return gone
 }
 
 // receive reads messages until r ends, which closes the channel, or stop closes.

@@ -52,6 +52,7 @@ func keeper() int {
 		Env:    os.Environ(),
 		Stderr: os.Stderr,
 		Grace:  grace,
+		Beat:   beat(),
 	})
 	if killed, ok := errors.AsType[*wrap.Killed](err); ok {
 		killed.Die()
@@ -65,6 +66,7 @@ func wrapper() int {
 	silence, _ := time.ParseDuration(os.Getenv("WRAP_TEST_SILENCE"))
 	menuWait, _ := time.ParseDuration(os.Getenv("WRAP_TEST_MENU"))
 	syscall.CloseOnExec(3)
+	syscall.SetNonblock(3, true)
 	return exit(wrap.Run(ctx, wrap.Config{
 		ID:       os.Getenv(sessions.IDVariable),
 		Desktop:  wrap.Desktop{Session: os.Getenv("WRAP_TEST_SESSION"), XSession: os.Getenv("WRAP_TEST_XSESSION"), Env: os.Environ()},
@@ -76,7 +78,16 @@ func wrapper() int {
 		MenuWait: menuWait,
 		Silence:  silence,
 		Grace:    grace,
+		Beat:     beat(),
 	}))
+}
+
+// beat is the usual one unless a test wants another.
+func beat() time.Duration {
+	if beat, err := time.ParseDuration(os.Getenv("WRAP_TEST_BEAT")); err == nil {
+		return beat
+	}
+	return wrap.DefaultBeat
 }
 
 func exit(status int, err error) int {
@@ -356,6 +367,40 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// A keeper or a wrapper that is stopped is ended by the other one, with all of the session.
+func TestAttackStopped(t *testing.T) {
+	for _, name := range []string{sessions.Keeper, sessions.Wrapper} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, crowd+"wait; while :; do sleep 1000; done", "WRAP_TEST_BEAT=300ms")
+			r.begun()
+			r.lines("ready", crowdSize)
+			victim := r.cmd.Process.Pid
+			if name == sessions.Wrapper {
+				victim = r.wrapper()
+			}
+			time.Sleep(2 * time.Second) // neither is taken for one that hangs
+			if err := syscall.Kill(victim, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			if name == sessions.Keeper {
+				m, err := r.messages.Read()
+				if end, ok := m.(*agentwire.Ended); !ok || !end.Hung {
+					t.Errorf("%+v, %v; want an end of something that hung", m, err)
+				}
+			}
+			r.cmd.Wait()
+			if status := r.cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+				t.Errorf("ended with %v, want a signal", r.cmd.ProcessState)
+			}
+			r.gone()
+			if left := append(marked(r.mark), r.files()...); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		})
+	}
+}
+
 // wrapper returns the process id of the wrapper.
 func (r *running) wrapper() int {
 	r.t.Helper()
@@ -434,7 +479,7 @@ func TestSilence(t *testing.T) {
 		}
 		r.expect(&agentwire.Pong{})
 	}
-	r.expect(&agentwire.Ended{Status: 128 + int(syscall.SIGTERM)})
+	r.expect(&agentwire.Ended{Status: 128 + int(syscall.SIGTERM), Silent: true})
 	r.ended(128 + int(syscall.SIGTERM))
 }
 

@@ -94,6 +94,8 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	select {
 	case <-process.Exited():
 		drain(client, process)
+	case <-end.Hung():
+		client.Close()
 	case <-ctx.Done():
 		awaitExit(process)
 	}
@@ -117,7 +119,7 @@ func (r *run) desktopLine(more map[string]string) (string, error) {
 
 // verdict makes our exit status of how the desktop ended, and says why.
 func (r *run) verdict(result error, end *far.End) error {
-	if sentence := cmp.Or(end.Unwelcome(), end.Darkened(r.target.host)); sentence != "" {
+	if sentence := cmp.Or(end.Unwelcome(), end.Broken(r.target.host), end.Darkened(r.target.host)); sentence != "" {
 		return failed(failure.New(result, "%s", sentence))
 	}
 	if said := text.Harmless(end.Complaints(), maxComplaints); result != nil && said != "" {

@@ -13,15 +13,12 @@ import (
 	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/internal/pulse"
 	"goldm/internal/tagged"
 	"goldm/internal/text"
 )
 
 const (
-	// pingEvery is well below the 45 seconds after which an agent gives a silent
-	// client up.
-	pingEvery = 10 * time.Second
-
 	// helloWithin is how long an agent may take to say hello; the user's shell
 	// reads its own files first.
 	helloWithin = 20 * time.Second
@@ -50,6 +47,12 @@ type End struct {
 	from    string              // where the session was ended from; likewise
 	drained bool                // the server takes no new logins; likewise
 	dark    bool                // the session lost its display; likewise
+	silent  bool                // the agent heard nothing of us; likewise
+	broken  bool                // a part of the agent hung; likewise
+
+	limits pulse.Limits // of the pings, far below the 30 seconds after which an agent gives a silent client up
+	asker  pulse.Asker
+	hung   chan struct{} // closed when the agent hangs
 
 	toProcess, fromProcess *io.PipeReader
 	toUs, fromUs           *io.PipeWriter
@@ -59,7 +62,7 @@ type End struct {
 // New returns the end of a session whose process is to be started with the
 // three streams. Close has to follow.
 func New(log *slog.Logger) *End {
-	e := &End{log: log, hello: make(chan struct{})}
+	e := &End{log: log, hello: make(chan struct{}), limits: pulse.DefaultLimits(), hung: make(chan struct{})}
 	e.toProcess, e.fromUs = io.Pipe()
 	e.fromProcess, e.toUs = io.Pipe()
 	e.Stdin, e.Stdout, e.Stderr = e.toProcess, e.toUs, &e.tail
@@ -126,6 +129,12 @@ func (e *End) listen() {
 		case *agentwire.Ended:
 			e.log.Info("the agent ended the session", "status", message.Status)
 			e.from, e.dark = message.From, message.Dark
+			e.silent, e.broken = message.Silent, message.Hung
+		case *agentwire.Pong:
+			if !e.asker.AnswerNext() && strays < maxStrayLines {
+				strays++
+				e.log.Warn("the server's agent answers what it was not asked")
+			}
 		case *agentwire.Others:
 			e.others = message.List
 		case *agentwire.Drained:
@@ -144,20 +153,16 @@ func (e *End) talk(ctx context.Context) {
 	hello := e.hello
 	late := time.NewTimer(helloWithin)
 	defer late.Stop()
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
+	pings, stop := context.WithCancel(context.Background())
+	defer stop()
 	for {
 		select {
 		case <-hello:
 			hello = nil
 			late.Stop()
-			e.say(&agentwire.Ping{})
+			e.tasks.Go(func() { e.ping(pings) })
 		case <-late.C:
 			e.log.Warn("server has no ltsp-server-agent: what the desktop leaves behind stays there")
-		case <-tick.C:
-			if hello == nil {
-				e.say(&agentwire.Ping{})
-			}
 		case <-ctx.Done():
 			e.end(hello == nil)
 			return

@@ -14,7 +14,7 @@ import (
 
 const (
 	holdLimit = 5 * time.Second  // for the server's answer
-	pulse     = 10 * time.Second // between two signs of life; the server waits for 45 s
+	pulse     = 10 * time.Second // between two signs of life; the server waits for 30 s
 
 	// The answers of ltsp-server-agent hold.
 	answerHeld = "ltsp-hold held\n"

@@ -77,7 +77,7 @@ func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
 		log.Warn("other servers are not looked for", "err", err)
 	}
 	p.tasks.Go(func() {
-		conn.Receive() // nothing more comes until ldm hangs up
+		answerPings(conn) // until ldm hangs up
 		cancel()
 	})
 	for _, name := range watch.Servers {
@@ -103,6 +103,17 @@ func told(conn *wire.Conn) (*wire.Watch, error) {
 		return nil, fmt.Errorf("%T where at most %d servers were due", message, wire.MaxServers)
 	}
 	return watch, nil
+}
+
+// answerPings shows ldm that we live, which is all that it wants to know, until it says something else.
+func answerPings(conn *wire.Conn) {
+	for {
+		message, err := conn.Receive()
+		ping, ok := message.(*wire.Ping)
+		if err != nil || !ok || conn.Send(&wire.Pong{ID: ping.ID}) != nil {
+			return
+		}
+	}
 }
 
 // watch asks one server again and again whether it takes logins.

@@ -76,7 +76,7 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 		w.log.Warn("ldm not told", "err", err)
 	}
 	began := time.Now()
-	w.awaitExit(ctx, process)
+	w.awaitExit(ctx, process, end)
 	apps.tellLogoutAction(ctx)
 	offered.Remove()
 	if homes.isOpen() && loggedOut(process) {
@@ -88,7 +88,7 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	result := process.Wait()
 	end.Close()
 	ended := verdict(result, client.Server(), time.Since(began), end.Complaints())
-	ended.Sentence = cmp.Or(end.Unwelcome(), end.Darkened(client.Server()), ended.Sentence)
+	ended.Sentence = cmp.Or(end.Unwelcome(), end.Broken(client.Server()), end.Darkened(client.Server()), ended.Sentence)
 	if end.Drained() {
 		ended.Sentence = fmt.Sprintf("The server %s takes no new logins now. Choose another one, or try again later.", client.Server())
 	}
@@ -100,10 +100,12 @@ func (w *worker) notStarted(ctx context.Context, err error) error {
 	return w.ended(ctx, &wire.Ended{Sentence: failure.Of(err).Sentence, Detail: detail(err)})
 }
 
-// awaitExit waits for the desktop's end, but not long once ctx has ended.
-func (w *worker) awaitExit(ctx context.Context, process *session.Process) {
+// awaitExit waits for the desktop's end, but not long once ctx has ended, and not where its agent hangs.
+func (w *worker) awaitExit(ctx context.Context, process *session.Process, end *far.End) {
 	select {
 	case <-process.Exited():
+		return
+	case <-end.Hung():
 		return
 	case <-ctx.Done():
 	}

@@ -58,6 +58,12 @@ func (w *worker) receive(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("message from ldm: %w", err)
 		}
+		if ping, ok := message.(*wire.Ping); ok {
+			if err := w.conn.Send(&wire.Pong{ID: ping.ID}); err != nil {
+				return fmt.Errorf("answer to ldm: %w", err)
+			}
+			continue
+		}
 		select {
 		case w.inbox <- message:
 		case <-ctx.Done():

@@ -81,6 +81,9 @@ func Start(t testing.TB, args ...string) *Server {
 // Path returns the server's Unix socket.
 func (s *Server) Path() string { return "/tmp/.X11-unix/X" + strconv.Itoa(s.Number) }
 
+// PID returns the server's process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // readNumber reads the display's number, which the server writes as soon as it
 // takes connections (Xserver(1), -displayfd). The line's end comes by itself,
 // and a server that cannot write it dies.
