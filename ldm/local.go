@@ -133,7 +133,7 @@ func (l *local) makeRoom() error {
 		return err
 	}
 	l.log.Info("local user", "uid", user.UID, "name", user.Name)
-	out, file, err := newOutput(l.log.With("process", "room"))
+	out, file, err := newFramedOutput(l.log.With("process", "room"))
 	if err != nil {
 		return errors.Join(err, user.Release())
 	}

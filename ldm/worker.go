@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/logs"
 	"goldm/internal/supervise"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
@@ -87,7 +88,7 @@ func (s *Seat) launchWorker(w *worker) (*supervise.Process, *output, error) {
 // launch starts ldm-session for a duty, with its end of a socketpair, which is
 // closed here in any case.
 func (s *Seat) launch(duty string, log *slog.Logger, theirs *os.File) (*supervise.Process, *output, error) {
-	out, file, err := newOutput(log.With("process", duty))
+	out, file, err := newFramedOutput(log.With("process", duty))
 	if err != nil {
 		theirs.Close()
 		return nil, nil, err
@@ -96,7 +97,7 @@ func (s *Seat) launch(duty string, log *slog.Logger, theirs *os.File) (*supervis
 	process, err := s.children.Start(supervise.Command{
 		Name: duty, Log: log,
 		Args:  slices.Concat(s.fence(s.Users.Session), []string{s.Worker, duty}),
-		Env:   []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+		Env:   []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", logs.Child},
 		Dir:   "/",
 		Files: []*os.File{theirs},
 		// Workers, of two seats or of two logins, are one user: this way none

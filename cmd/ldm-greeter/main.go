@@ -15,6 +15,7 @@ import (
 	"goldm/greeter/gtk"
 	"goldm/internal/cli"
 	"goldm/internal/failure"
+	"goldm/internal/logs"
 	"goldm/internal/text"
 )
 
@@ -84,11 +85,9 @@ func login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return gtk.Login(ctx, greeter.Config{
-		Socket:   socket,
-		Hostname: hostname,
-		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
+	return gtk.Login(ctx, greeter.Config{Socket: socket, Hostname: hostname, Log: log})
 }
 
 // Bounds of a question's text, in bytes and in runes.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldm/internal/cli"
+	"goldm/internal/logs"
 	"goldm/ldm"
 	"goldm/ldm/config"
 	"goldm/ldm/home"
@@ -58,7 +58,8 @@ func runSeat(ctx context.Context, args []string) error {
 	if settings == nil {
 		return fault
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
+	log, closeLog := logs.Open(os.Stderr, settings.LogLevel)
+	defer closeLog()
 	if fault != nil {
 		log.Error("using the default settings", "cause", fault)
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"goldm/internal/logs"
 	"goldm/internal/text"
 )
 
@@ -73,6 +75,15 @@ func interrupted(ctx context.Context, err error) error {
 	return context.Cause(ctx)
 }
 
+// complain prints a message for people, or for ldm's log.
+func complain(name string, stderr io.Writer, message error) {
+	if logs.IsChild() {
+		slog.New(logs.NewHandler(stderr, slog.LevelInfo, true)).Error(message.Error())
+		return
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", name, text.Harmless(message.Error(), maxMessage))
+}
+
 // status prints what err has to say and returns its exit status.
 func status(name string, stdout, stderr io.Writer, err error) int {
 	if err == nil {
@@ -93,7 +104,7 @@ func status(name string, stdout, stderr io.Writer, err error) int {
 		}
 	}
 	if message != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", name, text.Harmless(message.Error(), maxMessage))
+		complain(name, stderr, message)
 	}
 	return code
 }

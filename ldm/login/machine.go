@@ -82,7 +82,6 @@ type Machine struct {
 	prepared bool       // the client is ready for the session
 	told     bool       // the worker was told to start it
 	logout   string     // what it asked for at its end
-	ignored  int        // messages of the worker that came out of turn
 	orderly  bool       // the worker has said that the session has ended
 	leave    *SwitchOff // what is to be done when it is gone; nil for nothing
 

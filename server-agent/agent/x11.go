@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/heap"
+	"goldm/internal/logs"
 	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
@@ -45,11 +46,9 @@ func showX11(ctx context.Context, args []string) error {
 	if err := xproxy.Answer(stdio, xproxy.Place{Display: d.Name(), Authority: d.Authority()}); err != nil {
 		return err
 	}
-	return xproxy.Far(ctx, stdio, xproxy.FarConfig{
-		Listener: d,
-		Offer:    offer,
-		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
+	return xproxy.Far(ctx, stdio, xproxy.FarConfig{Listener: d, Offer: offer, Log: log})
 }
 
 // await is xproxy.Await until ctx is done: a client that says nothing keeps nobody from ending us.
