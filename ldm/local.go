@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/cgroup"
 	"goldm/ldm/apps"
 	"goldm/ldm/localuser"
 	"goldm/ldm/login"
@@ -39,6 +40,7 @@ type local struct {
 	ctx    context.Context // ends with the session
 	stop   context.CancelFunc
 
+	cgroup *cgroup.Login // of all that runs on this client for the session
 	sound  *sound.Sound
 	apps   *apps.Apps
 	said   *output  // what they say; nil where nobody wants to know
@@ -61,6 +63,7 @@ func (s *Seat) startLocal(a login.StartLocal) {
 		l.log = l.worker.log
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.cgroup = s.loginCgroup(l)
 	l.newApps(a.Language)
 	s.locals[a.Login] = l
 	s.tasks.Go(func() {
@@ -255,6 +258,8 @@ func (l *local) close() error {
 		l.room.Close()
 		late.Stop()
 	}
+	l.apps.CloseHome() // in order, which KILL would not be
+	left := l.cgroup.Close()
 	l.apps.Wait()
 	if l.said != nil {
 		l.saying.Close()
@@ -264,7 +269,7 @@ func (l *local) close() error {
 		l.out.close()
 	}
 	if l.user != nil {
-		return l.user.Release()
+		left = errors.Join(left, l.user.Release())
 	}
-	return nil
+	return left
 }

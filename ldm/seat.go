@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
 	"goldm/internal/via"
@@ -57,6 +58,7 @@ type Config struct {
 type Seat struct {
 	Config
 	dir      string // RunDir/Name
+	cgroups  *cgroup.Tree
 	children *supervise.Group
 	tasks    sync.WaitGroup
 	events   chan event
@@ -64,6 +66,7 @@ type Seat struct {
 
 	// What follows belongs to the loop.
 	machine *login.Machine
+	told    told
 	ready   sync.Once
 	x       *xserver.Server
 	stopX   context.CancelFunc
@@ -85,6 +88,7 @@ type event struct {
 func Run(ctx context.Context, c Config) error {
 	s := &Seat{
 		Config:   c,
+		cgroups:  cgroup.Open(c.Log), // before any child
 		dir:      filepath.Join(c.RunDir, c.Name),
 		children: supervise.NewGroup(c.Log),
 		events:   make(chan event),
@@ -94,6 +98,7 @@ func Run(ctx context.Context, c Config) error {
 		locals:   make(map[login.LoginID]*local),
 	}
 	s.machine = login.New(s.loginConfig())
+	defer s.closeCgroups()
 	defer s.children.Close(time.Second)
 	if err := localuser.Sweep(s.localUsers()); err != nil {
 		c.Log.Error("local users of an earlier run are left", "cause", err)
@@ -171,6 +176,7 @@ func (s *Seat) post(e login.Event, apply func()) {
 // tells whether the seat is done.
 func (s *Seat) perform(actions []login.Action) (done bool) {
 	s.watchServers()
+	defer s.tellStatus()
 	for _, a := range actions {
 		switch a := a.(type) {
 		case login.StartX:

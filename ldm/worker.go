@@ -19,6 +19,7 @@ import (
 
 // worker is the process of one login and its session.
 type worker struct {
+	id    string // of the login, in the log
 	log   *slog.Logger
 	conn  *wire.Conn // nil where the worker could not be started
 	close sync.Once
@@ -50,7 +51,7 @@ func (w *worker) stop() {
 func (s *Seat) startWorker(a login.StartWorker) {
 	// The log's name for this login; a seat's numbers begin anew with ldm.
 	id := rand.Text()[:8]
-	w := &worker{log: s.Log.With("login", id)}
+	w := &worker{id: id, log: s.Log.With("login", id)}
 	s.workers[a.Login] = w
 	w.log.Info("login", "user", a.User)
 	gone := func(err error) {

@@ -70,15 +70,24 @@ func interrupted(ctx context.Context, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*ExitError](err); ok {
-		return &ExitError{Code: e.Code, Err: context.Cause(ctx)}
+		return &ExitError{Code: e.Code, Err: &stopped{context.Cause(ctx)}}
 	}
-	return context.Cause(ctx)
+	return &stopped{context.Cause(ctx)}
 }
+
+// stopped is the end of a run that a signal asked for.
+type stopped struct{ error }
+
+func (s *stopped) Unwrap() error { return s.error }
 
 // complain prints a message for people, or for ldm's log.
 func complain(name string, stderr io.Writer, message error) {
 	if logs.IsChild() {
-		slog.New(logs.NewHandler(stderr, slog.LevelInfo, true)).Error(message.Error())
+		level := slog.LevelError
+		if _, ok := errors.AsType[*stopped](message); ok {
+			level = slog.LevelInfo // ldm stops its programs by a signal
+		}
+		slog.New(logs.NewHandler(stderr, slog.LevelInfo, true)).Log(context.Background(), level, message.Error())
 		return
 	}
 	fmt.Fprintf(stderr, "%s: %s\n", name, text.Harmless(message.Error(), maxMessage))

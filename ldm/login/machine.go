@@ -79,6 +79,7 @@ type Machine struct {
 	lost     string // why the login that was ready is not any more
 
 	user     string     // who logs in, as typed
+	server   string     // that has authenticated it
 	prepared bool       // the client is ready for the session
 	told     bool       // the worker was told to start it
 	logout   string     // what it asked for at its end

@@ -67,8 +67,8 @@ func (m *Machine) authenticated(a *wire.Authenticated) {
 		m.violation("authenticated out of turn")
 		return
 	}
-	m.state = ready
-	m.report(false, "authenticated by "+harmless(a.Server), nil)
+	m.state, m.server = ready, harmless(a.Server)
+	m.report(false, "authenticated by "+m.server, nil)
 	m.reply(&greetd.Success{})
 }
 
