@@ -86,8 +86,10 @@ func TestAttackManyKinds(t *testing.T) {
 		}
 		l.Take(strings.Repeat("x", 1<<20))
 		time.Sleep(time.Minute)
-		if !l.Take("honest") || !l.Take("honest") {
-			t.Error("the kinds of a flood are kept for ever")
+		for range r.Burst {
+			if !l.Take("honest") {
+				t.Error("the kinds of a flood are kept for ever")
+			}
 		}
 		l.Close()
 		if told := c.sum()[""]; told != 100_000-passed+1 {
