@@ -151,15 +151,10 @@ func (l *local) makeRoom() error {
 
 func (l *local) openRoom(ctx context.Context, user *localuser.User, output *os.File) (*room.Room, error) {
 	s := l.seat
-	var devices []room.Device
-	if !s.Settings.Mic {
-		var err error
-		if devices, err = room.Playback(); err != nil {
-			return nil, err
-		}
-	}
 	return room.Open(ctx, room.Config{
-		User: user.User, Own: devices, Self: s.Room, Group: s.children, Log: l.log, Output: output,
+		User: user.User, Folder: user.Dir, Homes: s.Settings.Apps.Homes, Extra: s.Settings.Apps.Mounts,
+		Hidden: s.ConfigFiles, Displays: displayDir, PlayOnly: !s.Settings.Mic,
+		Self: s.Room, Group: s.children, Log: l.log, Output: output,
 	})
 }
 
@@ -238,7 +233,8 @@ func (l *local) offer() *wire.Sound {
 	return &wire.Sound{Socket: l.sound.Socket, Cookie: l.sound.Cookie}
 }
 
-// close ends and removes everything, in the order that needs it.
+// close ends and removes everything, in the order that needs it. The error names what is
+// left, which keeps nobody from the next login.
 func (l *local) close() error {
 	l.apps.Stop()
 	l.mu.Lock()
@@ -251,15 +247,16 @@ func (l *local) close() error {
 	if l.sound != nil {
 		l.sound.Stop()
 	}
+	var left error
 	if l.room != nil {
-		// As long as programs may save what they have; then who waits for a server
-		// that hangs is better off without.
+		// As long as programs may save what they have; then a program that waits for a
+		// server that hangs is better off without.
 		late := time.AfterFunc(homeGrace, l.apps.CloseHome)
-		l.room.Close()
+		left = l.room.Close()
 		late.Stop()
 	}
 	l.apps.CloseHome() // in order, which KILL would not be
-	left := l.cgroup.Close()
+	left = errors.Join(left, l.cgroup.Close())
 	l.apps.Wait()
 	if l.said != nil {
 		l.saying.Close()

@@ -82,7 +82,7 @@ func runSeat(ctx context.Context, args []string) error {
 	log.Info("started", "version", cli.ProgramVersion(), "servers", settings.Servers)
 	return ldm.Run(ctx, ldm.Config{
 		Name: seat, RunDir: runDir, Console: "/dev/console",
-		Settings: settings, Client: client, Users: users,
+		Settings: settings, Client: client, Users: users, ConfigFiles: paths(*file),
 		Worker: beside("ldm-session"),
 		Fence:  []string{"/proc/self/exe", "fence"},
 		Room:   []string{"/proc/self/exe", "room"},
