@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/logs"
 	"goldm/internal/pulse"
 	"goldm/internal/supervise"
 	"goldm/ldm/greetd"
@@ -48,7 +49,7 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 	}
 	defer os.RemoveAll(home)
 	defer os.Remove(auth)
-	out, file, err := newOutput(s.Log.With("process", "greeter"))
+	out, file, words, err := s.greeterOutput()
 	if err != nil {
 		return err
 	}
@@ -64,11 +65,11 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		Args:  slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
 		Dir:   "/",
 		Files: []*os.File{theirs}, // descriptor 3
-		Env: []string{
+		Env: append([]string{
 			"DISPLAY=" + x.Display, "XAUTHORITY=" + auth, "GREETD_SOCK=" + s.socket(),
 			greetd.PulseVariable + "=3", "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
 			"PATH=" + os.Getenv("PATH"), "LANG=" + language(), "SHELL=/bin/sh",
-		},
+		}, words...),
 		// Its own helpers, such as a bus, end with it.
 		Namespaces: unix.CLONE_NEWPID,
 		Stdout:     file, Stderr: file,
@@ -90,6 +91,18 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		process.Stop(stopGrace)
 		return ctx.Err()
 	}
+}
+
+// greeterOutput returns an output for the greeter, and the words of its environment
+// that have our own greeter write frames. Another greeter would not.
+func (s *Seat) greeterOutput() (out *output, file *os.File, words []string, err error) {
+	log := s.Log.With("process", "greeter")
+	if filepath.Base(s.Settings.Greeter[0]) != "ldm-greeter" {
+		out, file, err = newOutput(log)
+		return out, file, nil, err
+	}
+	out, file, err = newFramedOutput(log)
+	return out, file, []string{logs.Child}, err
 }
 
 // language is the greeter's: this machine's own.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/cgroup"
 	"goldm/ldm/apps"
 	"goldm/ldm/localdisplay"
 	"goldm/ldm/localuser"
@@ -40,6 +41,7 @@ type local struct {
 	ctx    context.Context // ends with the session
 	stop   context.CancelFunc
 
+	cgroup *cgroup.Login // of all that runs on this client for the session
 	sound  *sound.Sound
 	apps   *apps.Apps
 	said   *output  // what they say; nil where nobody wants to know
@@ -66,6 +68,7 @@ func (s *Seat) startLocal(a login.StartLocal) {
 		l.log = l.worker.log
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.cgroup = s.loginCgroup(l)
 	l.newApps(a.Language)
 	s.locals[a.Login] = l
 	s.tasks.Go(func() {
@@ -138,7 +141,7 @@ func (l *local) makeRoom() error {
 		return err
 	}
 	l.log.Info("local user", "uid", user.UID, "name", user.Name)
-	out, file, err := newOutput(l.log.With("process", "room"))
+	out, file, err := newFramedOutput(l.log.With("process", "room"))
 	if err != nil {
 		return errors.Join(err, user.Release())
 	}
@@ -266,6 +269,8 @@ func (l *local) close() error {
 		left = l.room.Close()
 		late.Stop()
 	}
+	l.apps.CloseHome() // in order, which KILL would not be
+	left = errors.Join(left, l.cgroup.Close())
 	l.apps.Wait()
 	if l.display != nil {
 		l.display.Close()

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/privs"
 	"goldm/internal/pulse"
 	"goldm/internal/supervise"
@@ -64,6 +65,7 @@ type Config struct {
 type Seat struct {
 	Config
 	dir      string // RunDir/Name
+	cgroups  *cgroup.Tree
 	children *supervise.Group
 	tasks    sync.WaitGroup
 	events   chan event
@@ -73,6 +75,7 @@ type Seat struct {
 
 	// What follows belongs to the loop.
 	machine *login.Machine
+	told    told
 	ready   sync.Once
 	x       *xserver.Server
 	stopX   context.CancelFunc
@@ -96,6 +99,7 @@ func Run(ctx context.Context, c Config) error {
 	c.Pulse = c.Pulse.OrDefault()
 	s := &Seat{
 		Config:   c,
+		cgroups:  cgroup.Open(c.Log), // before any child
 		dir:      filepath.Join(c.RunDir, c.Name),
 		children: supervise.NewGroup(c.Log),
 		events:   make(chan event),
@@ -105,6 +109,7 @@ func Run(ctx context.Context, c Config) error {
 		locals:   make(map[login.LoginID]*local),
 	}
 	s.machine = login.New(s.loginConfig())
+	defer s.closeCgroups()
 	defer s.children.Close(time.Second)
 	if err := localuser.Sweep(s.localUsers()); err != nil {
 		c.Log.Error("local users of an earlier run are left", "cause", err)
@@ -183,6 +188,7 @@ func (s *Seat) post(e login.Event, apply func()) {
 func (s *Seat) perform(actions []login.Action) (done bool) {
 	s.watchServers()
 	s.watchKeys()
+	defer s.tellStatus()
 	for _, a := range actions {
 		switch a := a.(type) {
 		case login.StartX:

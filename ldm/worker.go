@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/logs"
 	"goldm/internal/pulse"
 	"goldm/internal/supervise"
 	"goldm/ldm/login"
@@ -19,6 +20,7 @@ import (
 
 // worker is the process of one login and its session.
 type worker struct {
+	id    string // of the login, in the log
 	log   *slog.Logger
 	conn  *wire.Conn // nil where the worker could not be started
 	close sync.Once
@@ -51,7 +53,7 @@ func (w *worker) stop() {
 func (s *Seat) startWorker(a login.StartWorker) {
 	// The log's name for this login; a seat's numbers begin anew with ldm.
 	id := rand.Text()[:8]
-	w := &worker{log: s.Log.With("login", id)}
+	w := &worker{id: id, log: s.Log.With("login", id)}
 	s.workers[a.Login] = w
 	w.log.Info("login", "user", a.User)
 	gone := func(err error) {
@@ -90,7 +92,7 @@ func (s *Seat) launchWorker(w *worker) (*supervise.Process, *output, error) {
 // launch starts ldm-session for a duty, with its end of a socketpair, which is
 // closed here in any case.
 func (s *Seat) launch(duty string, log *slog.Logger, theirs *os.File) (*supervise.Process, *output, error) {
-	out, file, err := newOutput(log.With("process", duty))
+	out, file, err := newFramedOutput(log.With("process", duty))
 	if err != nil {
 		theirs.Close()
 		return nil, nil, err
@@ -99,7 +101,7 @@ func (s *Seat) launch(duty string, log *slog.Logger, theirs *os.File) (*supervis
 	process, err := s.children.Start(supervise.Command{
 		Name: duty, Log: log,
 		Args:  slices.Concat(s.fence(s.Users.Session), []string{s.Worker, duty}),
-		Env:   []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+		Env:   []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", logs.Child},
 		Dir:   "/",
 		Files: []*os.File{theirs},
 		// Workers, of two seats or of two logins, are one user: this way none

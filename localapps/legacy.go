@@ -60,7 +60,7 @@ func (m *Mailbox) fetchCommand() error {
 	args, err := m.words(found, line, long)
 	switch {
 	case err != nil:
-		m.complain("LTSP_COMMAND not run", "err", err)
+		m.log.Warn("LTSP_COMMAND not run", "err", err)
 	case len(args) > 0:
 		m.enqueue(queued{record: runRecord{Args: args, Wait: wait}, legacy: true})
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
@@ -19,9 +18,9 @@ import (
 // Config describes a mailbox.
 type Config struct {
 	Display *display.Display
-	Holder  string // who opens it, for another one that tries: "ldm-session (process 7)"
-	Legacy  bool   // LTSP_COMMAND and its siblings are taken too
-	Log     *slog.Logger
+	Holder  string       // who opens it, for another one that tries: "ldm-session (process 7)"
+	Legacy  bool         // LTSP_COMMAND and its siblings are taken too
+	Log     *slog.Logger // a limited one: whoever reaches the display can provoke lines for ever
 }
 
 // Mailbox takes requests on a display, once Serve runs.
@@ -35,8 +34,6 @@ type Mailbox struct {
 	// The atoms in use.
 	request, answer, version, utf8Text xproto.Atom
 	command, commandWait, logoutAction xproto.Atom
-
-	complaints atomic.Int64
 
 	times chan xproto.Timestamp // of the window's first property
 	wake  chan struct{}         // holds one where there is something to fetch
@@ -149,20 +146,7 @@ func (m *Mailbox) handle(event xgb.Event) {
 	case xproto.DestroyNotifyEvent:
 		m.jobs.forget(e.Window)
 	case xproto.SelectionClearEvent:
-		m.complain("another program took the selection of the local applications; who knows this window still reaches it")
-	}
-}
-
-// maxComplaints bounds the lines in the log about what is sent to a mailbox: whoever does
-// that can go on for ever.
-const maxComplaints = 100
-
-func (m *Mailbox) complain(message string, args ...any) {
-	switch n := m.complaints.Add(1); {
-	case n < maxComplaints:
-		m.log.Warn(message, args...)
-	case n == maxComplaints:
-		m.log.Warn("so many requests make no sense that the others are not logged")
+		m.log.Warn("another program took the selection of the local applications; who knows this window still reaches it")
 	}
 }
 

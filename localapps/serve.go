@@ -66,10 +66,10 @@ func (m *Mailbox) fetchRequests() error {
 	})
 	s.reset()
 	if found.exists && (s.bad > 0 || found.format != 8) {
-		m.complain("requests without sense", "at least", max(s.bad, 1))
+		m.log.Warn("requests without sense", "at least", max(s.bad, 1))
 	}
 	if refused > 0 {
-		m.complain("requests refused: too many at once", "number", refused)
+		m.log.Warn("requests refused: too many at once", "number", refused)
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func (m *Mailbox) start(ctx context.Context, runner Runner, next queued) bool {
 	request := Request{Args: r.Args, Dir: r.Dir, Startup: r.Startup, Wait: r.Wait, Legacy: next.legacy}
 	b := &job{asked: r.ID, window: xproto.Window(r.Window), wait: r.Wait && r.Window != 0}
 	if reason := unfit(&r, &request, next.legacy); reason != "" {
-		m.complain("request refused", "reason", reason)
+		m.log.Warn("request refused", "reason", reason)
 		m.tell(b.window, b.asked, State{Name: Denied, Reason: reason})
 		return false
 	}
@@ -125,7 +125,7 @@ func (m *Mailbox) start(ctx context.Context, runner Runner, next queued) bool {
 		return false
 	}
 	if !m.watch(b) {
-		m.complain("request taken back: who asked has gone")
+		m.log.Warn("request taken back: who asked has gone")
 		m.jobs.abandon(b)
 		return false
 	}

@@ -271,22 +271,6 @@ func TestOddRequests(t *testing.T) {
 	eventually(t, "LTSP_COMMAND is still heard of", func() bool { return len(s.log.String()) > before })
 }
 
-// A flood of rubbish does not fill the log.
-func TestLogIsBounded(t *testing.T) {
-	s := serve(t, xtest.Start(t), program)
-	r := rawClient(t, s)
-	a := s.asker()
-	for range 2 * maxComplaints {
-		if err := r.append(s, "UTF8_STRING", "x"); err != nil {
-			t.Fatal(err)
-		}
-		s.ask(a, Request{Args: []string{"editor"}}, State{Name: Started, PID: 7}) // it is fetched
-	}
-	if lines := strings.Count(s.log.String(), "\n"); lines > maxComplaints {
-		t.Errorf("%d lines", lines)
-	}
-}
-
 // More askers wait than a mailbox remembers.
 func TestTooManyWait(t *testing.T) {
 	s := serve(t, xtest.Start(t), runnerFunc(func(r Request, report func(State)) { report(State{Name: Started}) }))

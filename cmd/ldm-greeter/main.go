@@ -16,6 +16,7 @@ import (
 	"goldm/greeter/gtk"
 	"goldm/internal/cli"
 	"goldm/internal/failure"
+	"goldm/internal/logs"
 	"goldm/internal/text"
 )
 
@@ -88,14 +89,11 @@ func login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
 	pulse := greeter.OpenPulse()
 	pulse.Beat(startWithin)
-	return gtk.Login(ctx, greeter.Config{
-		Socket:   socket,
-		Hostname: hostname,
-		Pulse:    pulse,
-		Log:      slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	return gtk.Login(ctx, greeter.Config{Socket: socket, Hostname: hostname, Pulse: pulse, Log: log})
 }
 
 // Bounds of a question's text, in bytes and in runes.

@@ -11,6 +11,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/heap"
+	"goldm/internal/logs"
 	"goldm/ldm/wire"
 	"goldm/session/byhand"
 	"goldm/session/filter"
@@ -47,5 +48,7 @@ func serve(ctx context.Context, name string, open func(*os.File) (*wire.Conn, er
 	if err != nil {
 		return fmt.Errorf("the %s is started by ldm, not by hand: %w", name, err)
 	}
-	return run(ctx, conn, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
+	return run(ctx, conn, log)
 }

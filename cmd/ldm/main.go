@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,10 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldm/internal/cli"
+	"goldm/internal/logs"
 	"goldm/ldm"
 	"goldm/ldm/config"
 	"goldm/ldm/home"
 	"goldm/ldm/room"
+	"goldm/ldm/status"
+)
+
+const (
+	runDir = "/run/ldm"
+	seat   = "seat0"
 )
 
 func main() { os.Exit(cli.Main("ldm", run)) }
@@ -31,6 +38,7 @@ func run(ctx context.Context, args []string) error {
 		Commands: []cli.Command{
 			{Name: "run", Summary: "run the seat, in the foreground (the default)", Run: runSeat},
 			{Name: "check", Summary: "print a client's effective settings, and what is wrong with the file", Run: check},
+			{Name: "status", Summary: "print what this computer's seat is doing", Run: printStatus},
 			{Name: "fence", Run: func(_ context.Context, args []string) error { return ldm.Fence(args) }},
 			{Name: "room", Run: func(_ context.Context, args []string) error { return room.Main(args) }},
 			{Name: "home", Run: func(_ context.Context, args []string) error { return home.Main(args) }},
@@ -58,7 +66,8 @@ func runSeat(ctx context.Context, args []string) error {
 	if settings == nil {
 		return fault
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
+	log, closeLog := logs.Open(os.Stderr, settings.LogLevel)
+	defer closeLog()
 	if fault != nil {
 		log.Error("using the default settings", "cause", fault)
 	}
@@ -75,7 +84,7 @@ func runSeat(ctx context.Context, args []string) error {
 	settings.Greeter[0] = beside(settings.Greeter[0])
 	log.Info("started", "version", cli.ProgramVersion(), "servers", settings.Servers)
 	return ldm.Run(ctx, ldm.Config{
-		Name: "seat0", RunDir: "/run/ldm", Console: "/dev/console",
+		Name: seat, RunDir: runDir, Console: "/dev/console",
 		Settings: settings, Client: client, Users: users, ConfigFiles: paths(*file),
 		Worker: beside("ldm-session"),
 		Fence:  []string{"/proc/self/exe", "fence"},
@@ -83,6 +92,23 @@ func runSeat(ctx context.Context, args []string) error {
 		Home:   []string{"/proc/self/exe", "home"},
 		Log:    log,
 	})
+}
+
+func printStatus(_ context.Context, args []string) error {
+	flags := cli.NewFlags("ldm status", "", "Print what the seat of this computer is doing, and what is missing here. Needs root.")
+	asJSON := flags.Bool("json", false, "as one JSON object, for programs")
+	if err := flags.NoOperands(args); err != nil {
+		return err
+	}
+	s, err := status.Read(filepath.Join(runDir, seat))
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return json.NewEncoder(os.Stdout).Encode(s)
+	}
+	_, err = fmt.Print(s)
+	return err
 }
 
 func paths(file string) []string {

@@ -208,15 +208,31 @@ func TestInterrupted(t *testing.T) {
 	why := errors.New("interrupt signal received")
 	ended, end := context.WithCancelCause(t.Context())
 	end(why)
-	if err := interrupted(ended, fmt.Errorf("dial: %w", context.Canceled)); err != why {
+	if err := interrupted(ended, fmt.Errorf("dial: %w", context.Canceled)); !errors.Is(err, why) {
 		t.Errorf("%v, want %v", err, why)
 	}
 	e, ok := errors.AsType[*ExitError](interrupted(ended, &ExitError{Code: 255, Err: context.Canceled}))
-	if !ok || e.Code != 255 || e.Err != why {
+	if !ok || e.Code != 255 || !errors.Is(e.Err, why) {
 		t.Errorf("%+v, want 255 and %v", e, why)
 	}
 	other := errors.New("disk full")
 	if err := interrupted(ended, other); err != other {
 		t.Errorf("%v, want %v", err, other)
+	}
+}
+
+// A program that ldm started tells ldm's log why it ended, with a level.
+func TestStatusOfAChild(t *testing.T) {
+	t.Setenv("GOLDM_LOG", "frames")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("terminated signal received"))
+	for want, err := range map[string]error{
+		`"level":"ERROR","msg":"no\" display"`:              errors.New(`no" display`),
+		`"level":"INFO","msg":"terminated signal received"`: interrupted(ctx, context.Canceled),
+	} {
+		var stderr bytes.Buffer
+		if code := status("prog", nil, &stderr, err); code != 1 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("status %d, %s", code, &stderr)
+		}
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"goldm/internal/logs"
 	"goldm/internal/text"
 )
 
@@ -68,9 +70,27 @@ func interrupted(ctx context.Context, err error) error {
 		return err
 	}
 	if e, ok := errors.AsType[*ExitError](err); ok {
-		return &ExitError{Code: e.Code, Err: context.Cause(ctx)}
+		return &ExitError{Code: e.Code, Err: &stopped{context.Cause(ctx)}}
 	}
-	return context.Cause(ctx)
+	return &stopped{context.Cause(ctx)}
+}
+
+// stopped is the end of a run that a signal asked for.
+type stopped struct{ error }
+
+func (s *stopped) Unwrap() error { return s.error }
+
+// complain prints a message for people, or for ldm's log.
+func complain(name string, stderr io.Writer, message error) {
+	if logs.IsChild() {
+		level := slog.LevelError
+		if _, ok := errors.AsType[*stopped](message); ok {
+			level = slog.LevelInfo // ldm stops its programs by a signal
+		}
+		slog.New(logs.NewHandler(stderr, slog.LevelInfo, true)).Log(context.Background(), level, message.Error())
+		return
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", name, text.Harmless(message.Error(), maxMessage))
 }
 
 // status prints what err has to say and returns its exit status.
@@ -93,7 +113,7 @@ func status(name string, stdout, stderr io.Writer, err error) int {
 		}
 	}
 	if message != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", name, text.Harmless(message.Error(), maxMessage))
+		complain(name, stderr, message)
 	}
 	return code
 }

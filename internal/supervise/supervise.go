@@ -39,6 +39,10 @@ type Command struct {
 	// that.
 	Leaves bool
 
+	// Cgroup is the directory of the cgroup (version 2) that the child is born into,
+	// open until Start returns; nil for this process's own.
+	Cgroup *os.File
+
 	// Namespaces are flags of clone(2), CLONE_NEW….
 	Namespaces uintptr
 
@@ -134,6 +138,9 @@ func (g *Group) Start(c Command) (*Process, error) {
 		cmd.Stderr = c.Stderr
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: c.Namespaces}
+	if c.Cgroup != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(c.Cgroup.Fd())
+	}
 	if g.beside {
 		// Package syscall would take a parent that is not to be seen from in
 		// there for a dead one.

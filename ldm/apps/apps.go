@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"goldm/internal/logs"
 	"goldm/ldm/localuser"
 	"goldm/ldm/room"
 	"goldm/ldm/wire"
@@ -60,10 +61,11 @@ type Place struct {
 // Apps are the programs of a login. Its methods may be called from several
 // goroutines.
 type Apps struct {
-	config Config
-	log    *slog.Logger // config's, bounded
-	cancel context.CancelFunc
-	ctx    context.Context
+	config   Config
+	log      *slog.Logger // config's, limited: who asks for programs can ask for ever
+	closeLog func()
+	cancel   context.CancelFunc
+	ctx      context.Context
 
 	placing sync.Mutex
 	place   *furnished // nil as long as there is none
@@ -82,9 +84,10 @@ type Apps struct {
 // New returns the programs of a login. Nothing runs yet.
 func New(c Config) *Apps {
 	a := &Apps{
-		config: c, log: bound(c.Log), open: make(map[uint32]struct{}), slots: make(chan struct{}, maxRunning),
+		config: c, open: make(map[uint32]struct{}), slots: make(chan struct{}, maxRunning),
 		patience: 5 * time.Second,
 	}
+	a.log, a.closeLog = logs.Limit(c.Log, logs.Login)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -147,6 +150,7 @@ func (a *Apps) Wait() {
 	if a.place != nil {
 		a.place.bus.wait()
 	}
+	a.closeLog()
 }
 
 // check returns why a request makes no sense.

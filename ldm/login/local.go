@@ -11,7 +11,7 @@ import (
 // leaves the screen.
 func (m *Machine) prepare() {
 	m.locals[m.login], m.told, m.shown = true, false, false
-	m.logout, m.ignored, m.orderly = "", 0, false
+	m.logout, m.orderly = "", false
 	m.do(StartLocal{Login: m.login, User: m.user, Language: m.start.Language})
 }
 
@@ -56,15 +56,10 @@ func (m *Machine) localGone(id LoginID) {
 	}
 }
 
-// maxIgnored bounds the lines about messages that came out of turn.
-const maxIgnored = 20
-
 // ignore passes over a message that does not fit: the session may have been
 // ended while it was on its way.
 func (m *Machine) ignore(what string) {
-	if m.ignored++; m.ignored <= maxIgnored {
-		m.do(Report{Login: m.login, Bad: true, Text: "the worker was not heeded", Detail: what})
-	}
+	m.do(Report{Login: m.login, Bad: true, Text: "the worker was not heeded", Detail: what})
 }
 
 // inSession reports whether the worker has a screen for the session.

@@ -83,10 +83,10 @@ type Machine struct {
 	lost     string      // why the login that was ready is not any more
 
 	user    string     // who logs in, as typed
+	server  string     // that has authenticated it
 	told    bool       // the worker was told to prepare it
 	shown   bool       // the worker has the session's X server
 	logout  string     // what it asked for at its end
-	ignored int        // messages of the worker that came out of turn
 	orderly bool       // the worker has said that the session has ended
 	leave   *SwitchOff // what is to be done when it is gone; nil for nothing
 

@@ -69,13 +69,17 @@ func (m *Machine) authenticated(a *wire.Authenticated) {
 		m.violation("authenticated out of turn")
 		return
 	}
-	m.state = ready
-	m.report(false, "authenticated by "+harmless(a.Server), nil)
+	m.state, m.server = ready, harmless(a.Server)
+	m.report(false, "authenticated by "+m.server, nil)
 	m.reply(&greetd.Success{})
 }
 
 func (m *Machine) failed(f *wire.Failed) {
-	m.do(Report{Login: m.login, Bad: !f.Refused, Text: harmless(f.Sentence), Detail: harmless(f.Detail)})
+	why := harmless(f.Sentence) // the worker's words, and the server's: never the message itself
+	if f.Detail != "" {
+		why += " (" + harmless(f.Detail) + ")"
+	}
+	m.do(Report{Login: m.login, Bad: !f.Refused, Text: "the login failed", Detail: why})
 	m.fail(f.Refused, harmless(f.Sentence))
 }
 

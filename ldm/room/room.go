@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/logs"
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
 )
@@ -84,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 	holder, err := c.Group.Start(supervise.Command{
 		Name: "room", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"make", string(words)}),
-		Env:  []string{"LANG=C.UTF-8"}, Dir: "/",
+		Env:  []string{"LANG=C.UTF-8", logs.Child}, Dir: "/",
 		Files:      []*os.File{report, orders}, // reportFD, orderFD
 		Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWNS,
 		Stdout:     c.Output, Stderr: c.Output,

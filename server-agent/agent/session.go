@@ -18,6 +18,7 @@ import (
 
 	"goldm/internal/agentwire"
 	"goldm/internal/cli"
+	"goldm/internal/logs"
 	"goldm/server-agent/control"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/wrap"
@@ -64,7 +65,9 @@ func keep(ctx context.Context, args []string) error {
 	}
 	mode := os.Getenv(agentwire.OneSession)
 	cfg.Env = slices.DeleteFunc(cfg.Env, func(entry string) bool { return strings.HasPrefix(entry, agentwire.OneSession+"=") })
-	entered, err := admit(ctx, cfg.ID, mode, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
+	entered, err := admit(ctx, cfg.ID, mode, log)
 	if err != nil {
 		return err
 	}
@@ -72,6 +75,7 @@ func keep(ctx context.Context, args []string) error {
 	cfg.Begun, cfg.Asked = entered.begun, entered.known.asked
 	status, err := wrap.Keep(ctx, cfg)
 	if killed, ok := errors.AsType[*wrap.Killed](err); ok {
+		closeLog()
 		killed.Die()
 	}
 	if err != nil {

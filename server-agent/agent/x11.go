@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/heap"
+	"goldm/internal/logs"
 	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/session/xproxy"
@@ -34,7 +35,9 @@ func showX11(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("login", os.Getenv("USER"))
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
+	log = log.With("login", os.Getenv("USER"))
 	d, err := display.Open(offer.Cookie, log)
 	if err != nil {
 		return errors.Join(err, xproxy.Answer(stdio, xproxy.Place{Error: err.Error()}))
@@ -46,11 +49,7 @@ func showX11(ctx context.Context, args []string) error {
 	if err := xproxy.Answer(stdio, xproxy.Place{Display: d.Name(), Authority: d.Authority()}); err != nil {
 		return err
 	}
-	return xproxy.Far(ctx, stdio, xproxy.FarConfig{
-		Listener: d,
-		Offer:    offer,
-		Log:      log,
-	})
+	return xproxy.Far(ctx, stdio, xproxy.FarConfig{Listener: d, Offer: offer, Log: log})
 }
 
 // await is xproxy.Await until ctx is done: a client that says nothing keeps nobody from ending us.

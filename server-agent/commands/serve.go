@@ -13,6 +13,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/infowire"
+	"goldm/internal/logs"
 	"goldm/internal/privs"
 	"goldm/server-agent/serve"
 	"goldm/server-agent/settings"
@@ -47,13 +48,14 @@ func serveClients(ctx context.Context, args []string) error {
 	if err := unprivileged(append([]string{"serve"}, args...)); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log, closeLog := logs.Open(os.Stderr, slog.LevelInfo)
+	defer closeLog()
 	s, problems, err := settings.Load(*path)
 	if err != nil {
 		log.Error("all settings are the default ones", "err", err)
 	}
 	for _, problem := range problems {
-		log.Warn("configuration: " + problem.String())
+		log.Warn("configuration", "problem", problem.String())
 	}
 	if *text != "" || *http != "" {
 		s.Listen, s.ListenHTTP = some(*text), some(*http)

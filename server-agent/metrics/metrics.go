@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"goldm/internal/logs"
 )
 
 // Path is where Prometheus looks by default.
@@ -82,14 +84,14 @@ func (m *Metrics) Login(result string, took time.Duration, succeeded bool) {
 func (m *Metrics) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+Path, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
+		ErrorLog:            logs.Std(m.log, slog.LevelWarn, "metrics"),
 		ErrorHandling:       promhttp.ContinueOnError, // one number that is not to be had hides no other
 		MaxRequestsInFlight: 4,
 		Timeout:             slow,
 	}))
 	web := &http.Server{
 		Handler: mux, ReadTimeout: slow, WriteTimeout: 2 * slow, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+		ErrorLog: logs.Std(m.log, slog.LevelDebug, "metrics are asked for"),
 	}
 	defer context.AfterFunc(ctx, func() { web.Close() })()
 	if err := web.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"goldm/internal/infowire"
+	"goldm/internal/logs"
 	"goldm/server-agent/info"
 )
 
@@ -94,7 +95,7 @@ func (s *server) web() *http.Server {
 		ReadTimeout:       slow,
 		WriteTimeout:      2 * slow,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          logs.Std(s.log, slog.LevelDebug, "a client asks"),
 	}
 	web.SetKeepAlivesEnabled(false)
 	return web

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/logs"
 	"goldm/server-agent/display"
 	"goldm/server-agent/sessions"
 	"goldm/server-agent/sound"
@@ -51,7 +52,9 @@ func (k *Killed) Error() string {
 func Keep(ctx context.Context, cfg KeepConfig) (status int, err error) {
 	stderr := newOutlet(cfg.Stderr)
 	defer stderr.close(flushLimit)
-	k := &keeper{cfg: cfg, log: slog.New(slog.NewTextHandler(stderr, nil))}
+	log, closeLog := logs.Open(stderr, slog.LevelInfo)
+	defer closeLog()
+	k := &keeper{cfg: cfg, log: log}
 	if k.brood, err = newBrood(cfg.Grace, k.log); err != nil {
 		return 0, err
 	}

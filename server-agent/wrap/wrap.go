@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/internal/logs"
 	"goldm/server-agent/display"
 	"goldm/server-agent/menu"
 	"goldm/server-agent/sessions"
@@ -111,19 +112,20 @@ func ignoreBrokenPipes() (restore func()) {
 
 // session is a desktop that runs. Its fields belong to the goroutine of Run.
 type session struct {
-	cfg     Config
-	log     *slog.Logger
-	brood   *brood
-	client  *outlet // messages
-	stderr  *outlet // the log
-	folder  sessions.Folder
-	output  *relay // the desktop's own output, nil before the start
-	sound   *sound.Folder
-	menu    *menu.Menu
-	display *display.Held
-	keeper  *counterpart
-	parent  int           // the keeper's process
-	stop    chan struct{} // closed at the end, for the goroutine that reads In
+	cfg      Config
+	log      *slog.Logger
+	closeLog func()
+	brood    *brood
+	client   *outlet // messages
+	stderr   *outlet // the log
+	folder   sessions.Folder
+	output   *relay // the desktop's own output, nil before the start
+	sound    *sound.Folder
+	menu     *menu.Menu
+	display  *display.Held
+	keeper   *counterpart
+	parent   int           // the keeper's process
+	stop     chan struct{} // closed at the end, for the goroutine that reads In
 
 	messages <-chan agentwire.Message // from the client; closed when it has gone
 	silence  *time.Timer              // runs once the client has pinged
@@ -139,7 +141,7 @@ func newSession(cfg Config) (*session, error) {
 		stderr: newOutlet(cfg.Stderr),
 		stop:   make(chan struct{}),
 	}
-	s.log = slog.New(slog.NewTextHandler(s.stderr, nil))
+	s.log, s.closeLog = logs.Open(s.stderr, slog.LevelInfo)
 	s.silence = time.NewTimer(cfg.Silence)
 	s.silence.Stop() // a client that never pings may be silent
 	s.messages = receive(cfg.In, s.stop)
@@ -161,6 +163,7 @@ func (s *session) close() {
 		s.output.close()
 	}
 	s.client.close(flushLimit)
+	s.closeLog()
 	s.stderr.close(flushLimit)
 }
 
@@ -223,7 +226,7 @@ func (s *session) makeFolder() (env []string) {
 // warn says here and at the client what an administrator should know.
 func (s *session) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	s.log.Warn(text)
+	s.log.Warn("warning", "text", text)
 	s.say(&agentwire.Warning{Text: text[:min(len(text), maxWarning)]})
 }
 

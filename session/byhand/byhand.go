@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/failure"
+	"goldm/internal/logs"
 	"goldm/internal/xauth"
 	"goldm/session"
 	"goldm/session/x11"
@@ -30,11 +31,9 @@ func Run(ctx context.Context, args []string) error {
 	if o.verbose {
 		level = slog.LevelDebug
 	}
-	r := &run{
-		options: o,
-		log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
-	}
-	return r.run(ctx)
+	log, closeLog := logs.Open(os.Stderr, level)
+	defer closeLog()
+	return (&run{options: o, log: log}).run(ctx)
 }
 
 // run is one run of the program.

@@ -22,9 +22,6 @@ const (
 	// helloWithin is how long an agent may take to say hello; the user's shell
 	// reads its own files first.
 	helloWithin = 20 * time.Second
-
-	// maxStrayLines is how many lines that are no messages are logged.
-	maxStrayLines = 20
 )
 
 // Process is the desktop's first process, a *session.Process.
@@ -107,13 +104,11 @@ func (e *End) Darkened(server string) string {
 // desktop's programs print, and no business of ours.
 func (e *End) listen() {
 	messages := agentwire.NewReader(e.fromProcess)
-	greeted, strays := false, 0
+	greeted := false
 	for {
 		message, err := messages.Read()
 		if _, stray := errors.AsType[*tagged.BadMessage](err); stray {
-			if strays++; strays <= maxStrayLines {
-				e.log.Debug("line from the session that is no message", "err", err)
-			}
+			e.log.Debug("line from the session that is no message", "err", err)
 			continue
 		}
 		if err != nil {
@@ -131,8 +126,7 @@ func (e *End) listen() {
 			e.from, e.dark = message.From, message.Dark
 			e.silent, e.broken = message.Silent, message.Hung
 		case *agentwire.Pong:
-			if !e.asker.AnswerNext() && strays < maxStrayLines {
-				strays++
+			if !e.asker.AnswerNext() {
 				e.log.Warn("the server's agent answers what it was not asked")
 			}
 		case *agentwire.Others:
@@ -140,9 +134,7 @@ func (e *End) listen() {
 		case *agentwire.Drained:
 			e.drained = true
 		case *agentwire.Warning:
-			if strays++; strays <= maxStrayLines {
-				e.log.Warn("the server's agent warns", "text", text.Line(message.Text, maxTail))
-			}
+			e.log.Warn("the server's agent warns", "text", text.Line(message.Text, maxTail))
 		}
 	}
 }

@@ -42,11 +42,7 @@ type bridge struct {
 
 	mu      sync.Mutex
 	trouble string // what was last complained of; empty when the last program got through
-	said    int    // how many complaints
 }
-
-// maxComplaints bounds what the server's programs can make us log.
-const maxComplaints = 100
 
 func newBridge(daemon Daemon, cookie []byte, log *slog.Logger) *bridge {
 	return &bridge{daemon: daemon, cookie: cookie, budget: newBudget(bytesPerSecond, burst), log: log,
@@ -166,11 +162,8 @@ func (b *bridge) complain(what string, err error) {
 	}
 	why := fmt.Sprintf("%s: %v", what, err)
 	b.mu.Lock()
-	quiet := b.trouble == why || b.said == maxComplaints
+	quiet := b.trouble == why
 	b.trouble = why
-	if !quiet {
-		b.said++
-	}
 	b.mu.Unlock()
 	if quiet {
 		b.log.Debug(what, "err", err)

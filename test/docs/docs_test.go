@@ -14,7 +14,7 @@ import (
 // man page is in --help.
 func TestManPagesNameEveryOption(t *testing.T) {
 	pages := map[string][][]string{
-		"ldm.8":               {{"ldm", "run"}, {"ldm", "check"}},
+		"ldm.8":               {{"ldm", "run"}, {"ldm", "check"}, {"ldm", "status"}},
 		"ldm-session.1":       {{"ldm-session"}},
 		"ltsp-localapps.1":    {{"ltsp-localapps"}},
 		"ltsp-server-agent.8": agentCommands(t),
