@@ -30,9 +30,9 @@ func (s *Seat) ping(conn *wire.Conn, asker *pulse.Asker) (end func() error) {
 
 // pingWorker is ping for a worker.
 func (s *Seat) pingWorker(w *worker) (end func() error) {
-	end = s.ping(w.conn, &w.pulse)
+	endPings := s.ping(w.conn, &w.pulse)
 	return func() error {
-		err := end()
+		err := endPings()
 		if err != nil {
 			w.log.Error("the worker is killed", "cause", err)
 		}
