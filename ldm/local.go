@@ -158,15 +158,10 @@ func (l *local) makeRoom() error {
 
 func (l *local) openRoom(ctx context.Context, user *localuser.User, displays string, output *os.File) (*room.Room, error) {
 	s := l.seat
-	var devices []room.Device
-	if !s.Settings.Mic {
-		var err error
-		if devices, err = room.Playback(); err != nil {
-			return nil, err
-		}
-	}
 	return room.Open(ctx, room.Config{
-		User: user.User, Own: devices, Displays: displays, Self: s.Room, Group: s.children, Log: l.log, Output: output,
+		User: user.User, Folder: user.Dir, Homes: s.Settings.Apps.Homes, Extra: s.Settings.Apps.Mounts,
+		Hidden: s.ConfigFiles, Displays: displays, PlayOnly: !s.Settings.Mic,
+		Self: s.Room, Group: s.children, Log: l.log, Output: output,
 	})
 }
 
@@ -249,7 +244,8 @@ func (l *local) offer() *wire.Sound {
 	return &wire.Sound{Socket: l.sound.Socket, Cookie: l.sound.Cookie}
 }
 
-// close ends and removes everything, in the order that needs it.
+// close ends and removes everything, in the order that needs it. The error names what is
+// left, which keeps nobody from the next login.
 func (l *local) close() error {
 	l.apps.Stop()
 	l.mu.Lock()
@@ -262,11 +258,12 @@ func (l *local) close() error {
 	if l.sound != nil {
 		l.sound.Stop()
 	}
+	var left error
 	if l.room != nil {
-		// As long as programs may save what they have; then who waits for a server
-		// that hangs is better off without.
+		// As long as programs may save what they have; then a program that waits for a
+		// server that hangs is better off without.
 		late := time.AfterFunc(homeGrace, l.apps.CloseHome)
-		l.room.Close()
+		left = l.room.Close()
 		late.Stop()
 	}
 	l.apps.Wait()
@@ -281,7 +278,7 @@ func (l *local) close() error {
 		l.out.close()
 	}
 	if l.user != nil {
-		return l.user.Release()
+		left = errors.Join(left, l.user.Release())
 	}
-	return nil
+	return left
 }

@@ -45,12 +45,15 @@ type Config struct {
 	Console  string // the text console, for what no greeter can show
 	Settings *config.Settings
 	Client   config.Client
-	Users    Users
-	Worker   string   // path of ldm-session
-	Fence    []string // this program's command that becomes another user's; see Fence
-	Room     []string // this program's command that calls room.Main
-	Home     []string // this program's command that calls home.Main
-	Log      *slog.Logger
+
+	ConfigFiles []string // where Settings are from, with passwords maybe
+
+	Users  Users
+	Worker string   // path of ldm-session
+	Fence  []string // this program's command that becomes another user's; see Fence
+	Room   []string // this program's command that calls room.Main
+	Home   []string // this program's command that calls home.Main
+	Log    *slog.Logger
 }
 
 // Seat is a running seat.

@@ -65,8 +65,11 @@ func (s *Seat) makeDirs() error {
 			return err
 		}
 	}
-	return makeSocketDir("/tmp/.X11-unix")
+	return makeSocketDir(displayDir)
 }
+
+// displayDir is where X servers have their sockets (Xserver(1)).
+const displayDir = "/tmp/.X11-unix"
 
 // makeSocketDir makes the folder that X servers put their sockets in. One that
 // is not root's would let its owner take a display's place.

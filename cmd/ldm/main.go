@@ -73,7 +73,7 @@ func runSeat(ctx context.Context, args []string) error {
 	log.Info("started", "version", cli.ProgramVersion(), "servers", settings.Servers)
 	return ldm.Run(ctx, ldm.Config{
 		Name: "seat0", RunDir: "/run/ldm", Console: "/dev/console",
-		Settings: settings, Client: client, Users: users,
+		Settings: settings, Client: client, Users: users, ConfigFiles: paths(*file),
 		Worker: beside("ldm-session"),
 		Fence:  []string{"/proc/self/exe", "fence"},
 		Room:   []string{"/proc/self/exe", "room"},

@@ -51,27 +51,38 @@ func Exec(u User, parent int, argv []string) error { return ExecIn(u, parent, ni
 // ExecIn is Exec in the first of the folders that u can enter. Where that is
 // none the working directory stays.
 func ExecIn(u User, parent int, folders, argv []string) error {
-	if len(argv) == 0 {
-		return errors.New("no program to run")
-	}
 	// no_new_privs and the death signal are a thread's own, and the program has those
 	// of the thread that calls execve(2).
 	runtime.LockOSThread()
-	if err := become(u); err != nil {
+	if err := Become(u); err != nil {
 		return err
+	}
+	if err := Seal(); err != nil {
+		return err
+	}
+	return Replace(parent, folders, argv)
+}
+
+// Replace is the rest of ExecIn, for a thread that has become its user: it becomes the
+// program, in the first of the folders that it can enter.
+func Replace(parent int, folders, argv []string) error {
+	if len(argv) == 0 {
+		return errors.New("no program to run")
 	}
 	for _, folder := range folders {
 		if os.Chdir(folder) == nil {
 			break
 		}
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("core limit: %w", err)
+	if err := DieWith(parent); err != nil {
+		return err
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("no_new_privs: %w", err)
-	}
-	// After the change of user, which clears it: prctl(2).
+	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
+}
+
+// DieWith asks for SIGKILL when the parent dies. It comes after the change of user,
+// which takes that back: PR_SET_PDEATHSIG in prctl(2).
+func DieWith(parent int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("death signal: %w", err)
 	}
@@ -79,11 +90,26 @@ func ExecIn(u User, parent int, folders, argv []string) error {
 	if ppid := os.Getppid(); ppid != parent && ppid != 0 {
 		return errors.New("the parent is gone")
 	}
-	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
+	return nil
 }
 
-// become changes groups, gid and uid and asserts that root's are gone.
-func become(u User) error {
+// Seal keeps this thread, and what it executes, from gaining privileges by a program
+// file (no_new_privs in prctl(2)) and from leaving core files.
+func Seal() error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("core limit: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	return nil
+}
+
+// Become changes groups, gid and uid of all threads and asserts that root's are
+// gone. The process is not dumpable from then on, since the kernel takes the flag
+// away with the user (PR_SET_DUMPABLE in prctl(2)): no process of u can read or
+// trace it until it executes another program.
+func Become(u User) error {
 	if err := syscall.Setgroups(u.Groups); err != nil {
 		return fmt.Errorf("set groups: %w", err)
 	}
@@ -92,6 +118,10 @@ func become(u User) error {
 	}
 	if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
 		return fmt.Errorf("become user %d: %w", u.UID, err)
+	}
+	// Where /proc/sys/fs/suid_dumpable is 1 the kernel leaves the flag.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("not dumpable: %w", err)
 	}
 	return assert(u)
 }

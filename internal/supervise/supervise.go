@@ -4,6 +4,10 @@
 // that waits for them. A child dies with the Group's process, however that
 // ends; a child's own stragglers in its process group die with the child, unless
 // it may leave them behind.
+//
+// KILL does not end a process that waits in the kernel, such as for a file system
+// that does not answer. The Group gives such a child up after a limit: it counts
+// as ended, with a *StuckError, and the log names it.
 package supervise
 
 import (
@@ -14,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -67,13 +72,13 @@ func NewGroup(log *slog.Logger) *Group {
 	return g
 }
 
-// NewGroupBeside is NewGroup for children that are born into the pid namespace
-// whose first process pidfd refers to (pidfd_open(2)). They die with that one.
-func NewGroupBeside(log *slog.Logger, pidfd *os.File) (*Group, error) {
+// NewGroupBeside is NewGroup for children that are born into a pid namespace, by
+// its file (namespaces(7)). They die with its first process.
+func NewGroupBeside(log *slog.Logger, namespace *os.File) (*Group, error) {
 	g := NewGroup(log)
 	result := make(chan error)
 	// Of the thread alone, and for its children alone: setns(2), CLONE_NEWPID.
-	g.start <- func() { result <- unix.Setns(int(pidfd.Fd()), unix.CLONE_NEWPID) }
+	g.start <- func() { result <- unix.Setns(int(namespace.Fd()), unix.CLONE_NEWPID) }
 	if err := <-result; err != nil {
 		g.Close(0)
 		return nil, fmt.Errorf("setns pid: %w", err)
@@ -82,15 +87,31 @@ func NewGroupBeside(log *slog.Logger, pidfd *os.File) (*Group, error) {
 	return g, nil
 }
 
+// killLimit is how long a child may take to end after KILL, until it is given up.
+const killLimit = 2 * time.Second
+
+// StuckError says that a child has not ended although it was killed.
+type StuckError struct {
+	PID   int
+	State string // as in proc_pid_stat(5), such as "D"; empty where unknown
+}
+
+// Error implements error.
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("process %d did not end when it was killed (state %q)", e.PID, e.State)
+}
+
 // Process is a child that runs or has run.
 type Process struct {
 	cmd    *exec.Cmd
+	group  *Group
 	log    *slog.Logger
 	leaves bool
-	done   chan struct{}
+	done   chan struct{} // closed when it has ended, or was given up
 
 	mu     sync.Mutex
 	reaped bool
+	over   bool  // done is closed
 	err    error // valid once done is closed
 }
 
@@ -119,7 +140,7 @@ func (g *Group) Start(c Command) (*Process, error) {
 		cmd.SysProcAttr.Pdeathsig = 0
 	}
 
-	p := &Process{cmd: cmd, leaves: c.Leaves, log: cmp.Or(c.Log, g.log).With("process", c.Name), done: make(chan struct{})}
+	p := &Process{cmd: cmd, group: g, leaves: c.Leaves, log: cmp.Or(c.Log, g.log).With("process", c.Name), done: make(chan struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -131,14 +152,15 @@ func (g *Group) Start(c Command) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	g.children[p] = struct{}{}
-	g.waits.Go(func() { g.wait(p) })
+	g.waits.Add(1) // until finish
+	go p.wait()
 	p.log.Info("started", "pid", cmd.Process.Pid)
 	return p, nil
 }
 
 // wait sees p to its end. The leader is reaped last: as long as it is a zombie
 // its number, which is also the process group's, belongs to nobody else.
-func (g *Group) wait(p *Process) {
+func (p *Process) wait() {
 	pid := p.cmd.Process.Pid
 	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
@@ -146,15 +168,29 @@ func (g *Group) wait(p *Process) {
 		unix.Kill(-pid, unix.SIGKILL)
 	}
 	p.mu.Lock()
-	p.err = p.cmd.Wait()
+	err := p.cmd.Wait()
 	p.reaped = true
 	p.mu.Unlock()
-
-	g.mu.Lock()
-	delete(g.children, p)
-	g.mu.Unlock()
 	p.log.Info("ended", "status", p.cmd.ProcessState.String())
+	p.finish(err)
+}
+
+// finish takes the child for ended, once.
+func (p *Process) finish(err error) {
+	p.mu.Lock()
+	over := p.over
+	if !over {
+		p.over, p.err = true, err
+	}
+	p.mu.Unlock()
+	if over {
+		return
+	}
+	p.group.mu.Lock()
+	delete(p.group.children, p)
+	p.group.mu.Unlock()
 	close(p.done)
+	p.group.waits.Done()
 }
 
 // Close stops every child, waits for all, and lets no new one start.
@@ -177,49 +213,73 @@ func (g *Group) Close(grace time.Duration) {
 // Pid is the child's number, as this process sees it.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Pidfd opens a descriptor that stands for the child, whatever becomes of its
-// number. It fails once the child has ended.
-func (p *Process) Pidfd() (*os.File, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.reaped {
-		return nil, os.ErrProcessDone
-	}
-	fd, err := unix.PidfdOpen(p.cmd.Process.Pid, 0) // close-on-exec by itself
-	if err != nil {
-		return nil, fmt.Errorf("pidfd_open: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "pidfd"), nil
-}
-
-// Done is closed when the child has ended and was waited for.
+// Done is closed when the child has ended and was waited for, or was given up.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err waits for the end and returns nil for exit status 0, else what
-// (*exec.Cmd).Wait says.
+// Err waits for the end and returns nil for exit status 0, a *StuckError for a child
+// that was given up, else what (*exec.Cmd).Wait says.
 func (p *Process) Err() error {
 	<-p.done
 	return p.err
 }
 
-// Stop asks the child's process group to end, kills it after grace, and waits.
+// Stop asks the child's process group to end, kills it after grace, and waits. It
+// gives up a child that does not end when it is killed.
 func (p *Process) Stop(grace time.Duration) {
-	select {
-	case <-p.done:
-		return
-	default:
+	if !p.Terminate(grace) {
+		p.log.Warn("killed", "after", grace)
+		p.Kill()
+	}
+}
+
+// Terminate asks the child's process group to end, and reports whether it does so
+// within grace.
+func (p *Process) Terminate(grace time.Duration) bool {
+	if p.endsWithin(0) {
+		return true
 	}
 	p.signal(unix.SIGTERM)
-	timer := time.NewTimer(grace)
+	return p.endsWithin(grace)
+}
+
+// Kill kills the child's process group and waits. It gives up a child that does
+// not end.
+func (p *Process) Kill() {
+	p.signal(unix.SIGKILL)
+	if p.endsWithin(killLimit) {
+		return
+	}
+	stuck := &StuckError{PID: p.Pid(), State: stateOf(p.Pid())}
+	p.log.Error("a killed process does not end; it is left behind", "pid", stuck.PID, "state", stuck.State)
+	p.finish(stuck)
+}
+
+func (p *Process) endsWithin(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-p.done:
-		return
+		return true
 	case <-timer.C:
 	}
-	p.log.Warn("killed", "after", grace)
-	p.signal(unix.SIGKILL)
-	<-p.done
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stateOf reads a process's state: proc_pid_stat(5). The name before it may hold
+// anything, parentheses too.
+func stateOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, after, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
+	state, _, _ := strings.Cut(after, " ")
+	return state
 }
 
 // signal reaches the whole process group, as long as the leader is there to

@@ -90,7 +90,7 @@ func (l *login) open(ctx context.Context) (Place, error) {
 		return Place{}, err
 	}
 	l.place.Room, err = room.Open(ctx, room.Config{
-		User: l.place.User.User, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr,
+		User: l.place.User.User, Folder: l.place.User.Dir, Self: []string{"/proc/self/exe", "room"}, Group: group, Log: log, Output: os.Stderr,
 	})
 	l.place.Groups, l.place.Env = []int{29}, []string{"PULSE_SERVER=unix:/somewhere"}
 	l.place.Display, l.place.Cookie = ":77", []byte("0123456789abcdef")
@@ -139,7 +139,7 @@ func (l *login) last(run *wire.Run) *wire.Ran {
 // said runs a shell script and returns what it wrote.
 func (l *login) said(id uint32, script string, change func(*wire.Run)) string {
 	l.t.Helper()
-	file := filepath.Join(l.shared(), fmt.Sprint("said-", id))
+	file := fmt.Sprint("/tmp/said-", id)
 	run := &wire.Run{ID: id, Args: []string{"sh", "-c", "exec >" + file + " 2>&1; " + script}}
 	if change != nil {
 		change(run)
@@ -147,25 +147,27 @@ func (l *login) said(id uint32, script string, change func(*wire.Run)) string {
 	if r := l.last(run); r.State != wire.Exited {
 		l.t.Fatalf("%s: %+v", script, r)
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(l.inside(file))
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	return string(text)
 }
 
-// shared is a folder that programs and the test both see.
-func (l *login) shared() string {
+// inside is the path by which the test has a file of the room.
+func (l *login) inside(path string) string {
 	l.t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "goldm-apps-")
+	status, err := filepath.Glob("/proc/[0-9]*/status")
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil {
-		l.t.Fatal(err)
+	for _, s := range status {
+		if text, err := os.ReadFile(s); err == nil && strings.Contains(string(text), fmt.Sprintf("Uid:\t%d\t", l.place.User.UID)) {
+			return filepath.Join(filepath.Dir(s), "root", path)
+		}
 	}
-	return dir
+	l.t.Fatal("the room is gone")
+	return ""
 }
 
 func TestWhatProgramsHave(t *testing.T) {
@@ -458,12 +460,11 @@ func TestOutputAndLog(t *testing.T) {
 // What a program has started lives on when it ends, until the login does.
 func TestWhatIsLeftBehind(t *testing.T) {
 	l := newLogin(t, nil)
-	dir := l.shared()
-	if r := l.last(&wire.Run{ID: 1, Args: []string{"sh", "-c", "(sleep 0.2; echo still here >" + dir + "/said; exec sleep 1000) &"}}); r.State != wire.Exited || r.Status != 0 {
+	if r := l.last(&wire.Run{ID: 1, Args: []string{"sh", "-c", "(sleep 0.2; echo still here >/tmp/said; exec sleep 1000) &"}}); r.State != wire.Exited || r.Status != 0 {
 		t.Fatalf("got %+v", r)
 	}
 	said := func() bool {
-		text, err := os.ReadFile(filepath.Join(dir, "said"))
+		text, err := os.ReadFile(l.inside("/tmp/said"))
 		return err == nil && string(text) == "still here\n"
 	}
 	for deadline := time.Now().Add(limit); !said(); time.Sleep(10 * time.Millisecond) {

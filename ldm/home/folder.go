@@ -15,9 +15,13 @@ import (
 	"goldm/internal/supervise"
 )
 
+// unmountLimit is how long a folder may take to go away; what uses it goes on without.
+const unmountLimit = 5 * time.Second
+
 // folder is one folder of the server that is mounted.
 type folder struct {
 	path    string
+	point   string             // in the room's stage
 	process *supervise.Process // sshfs
 	done    func()             // with its output
 }
@@ -26,50 +30,61 @@ type folder struct {
 var environment = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
 
 // start mounts a folder and starts what serves it. It may not be ready yet.
-func (h *Home) start(ctx context.Context, path, prefix string, socket *os.File) (*folder, error) {
+func (h *Home) start(ctx context.Context, path string, socket *os.File) (*folder, error) {
 	c := h.config
-	words, err := json.Marshal(plan{User: c.User, Parent: os.Getpid(), Path: path, Prefix: prefix, Covers: h.covers})
-	if err != nil {
-		return nil, err
+	point, ok := c.Room.Point(path)
+	if !ok {
+		return nil, errOutside
 	}
-	inside, err := h.config.Room.Pidfd()
+	words, err := json.Marshal(plan{User: c.User, Parent: os.Getpid(), Path: path, Point: point})
 	if err != nil {
 		return nil, err
 	}
 	reports, report, err := os.Pipe()
 	if err != nil {
-		inside.Close()
 		return nil, err
 	}
 	defer reports.Close()
+	stage, mounts, err := c.Room.Namespaces()
+	if err != nil {
+		report.Close()
+		return nil, err
+	}
+	files := []*os.File{stage, mounts, report} // stageFD, mountsFD, reportFD
 	out, done, err := c.Output("sshfs")
 	if err != nil {
-		inside.Close()
-		report.Close()
+		closeAll(files)
 		return nil, err
 	}
 	process, err := c.Group.Start(supervise.Command{
 		Name: "sshfs", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"mount", string(words)}), Env: environment, Dir: "/",
-		Files:      []*os.File{inside, report}, // roomFD, reportFD
-		Namespaces: unix.CLONE_NEWNET,
+		Files: files,
+		// What it starts ends with it. It is no process of the room, whose programs it outlives.
+		Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 		Stdin:      socket, Stdout: socket, Stderr: out,
 	})
 	out.Close()
 	if err == nil {
-		if err = h.hear(ctx, reports); err != nil {
-			process.Stop(0)
+		if err = hear(ctx, reports); err != nil {
+			process.Kill()
 		}
 	}
 	if err != nil {
 		done()
 		return nil, err
 	}
-	return &folder{path: path, process: process, done: done}, nil
+	return &folder{path: path, point: point, process: process, done: done}, nil
 }
 
-// hear reads what the new process says of its work in the room.
-func (h *Home) hear(ctx context.Context, reports *os.File) error {
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// hear reads what the new process says of its work.
+func hear(ctx context.Context, reports *os.File) error {
 	defer context.AfterFunc(ctx, func() { reports.SetReadDeadline(time.Now()) })()
 	text, err := io.ReadAll(io.LimitReader(reports, maxReport))
 	if err != nil {
@@ -78,9 +93,6 @@ func (h *Home) hear(ctx context.Context, reports *os.File) error {
 	var r report
 	if err := json.Unmarshal(text, &r); err != nil {
 		return fmt.Errorf("mount: no report: %w", err)
-	}
-	if r.Cover != "" {
-		h.covers = append(h.covers, r.Cover)
 	}
 	switch {
 	case r.Missing:
@@ -91,31 +103,36 @@ func (h *Home) hear(ctx context.Context, reports *os.File) error {
 	return nil
 }
 
-// unmount takes folders away, whoever uses them. Those of a room that is gone
-// are gone with it.
-func (h *Home) unmount(paths []string) {
-	if len(paths) == 0 {
+// unmount takes folders away, whoever uses them.
+func (h *Home) unmount(folders ...*folder) {
+	if len(folders) == 0 {
 		return
 	}
 	c := h.config
-	inside, err := h.config.Room.Pidfd()
+	var points []string
+	for _, f := range folders {
+		points = append(points, f.point)
+	}
+	words, err := json.Marshal(points)
 	if err != nil {
 		return
 	}
-	words, err := json.Marshal(paths)
+	stage, mounts, err := c.Room.Namespaces()
 	if err != nil {
-		inside.Close()
-		return
+		return // the room is gone, and the stage with it
 	}
+	mounts.Close()
 	process, err := c.Group.Start(supervise.Command{
 		Name: "unmount", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"unmount", string(words)}), Env: environment, Dir: "/",
-		Files: []*os.File{inside},
+		Files: []*os.File{stage},
 	})
 	if err == nil {
+		late := time.AfterFunc(unmountLimit, process.Kill)
 		err = process.Err()
+		late.Stop()
 	}
 	if err != nil {
-		c.Log.Info("nothing to unmount", "cause", err)
+		c.Log.Warn("a folder of the server is still mounted", "cause", err)
 	}
 }

@@ -33,8 +33,8 @@ type Config struct {
 	Self  []string         // this program's command that calls Main with the words after it
 	Group *supervise.Group // owner of the processes
 
-	Prefixes []string // folders that homes lie under
-	Extra    []string // further folders that the worker was asked for
+	Prefixes []string // folders that homes lie under, those of the room
+	Extra    []string // further folders that the worker was asked for, those of the room
 
 	// Output returns a file for what a process says, and what to call when it
 	// has ended.
@@ -52,7 +52,6 @@ type Home struct {
 	config  Config
 	path    string
 	folders []*folder
-	covers  []string // what lies over the client's own folders
 	close   sync.Once
 	closed  chan struct{} // once Close has begun
 	keepers sync.WaitGroup
@@ -74,9 +73,9 @@ func Mount(ctx context.Context, c Config, paths []string, files []*os.File) (*Ho
 			"Your home directory on the server could not be opened.")
 	}
 	h := &Home{config: c, path: paths[0], closed: make(chan struct{})}
-	prefix, err := checkHome(h.path, c.Prefixes)
+	err := checkHome(h.path, c.Prefixes)
 	if err == nil {
-		err = h.mount(ctx, h.path, prefix, files[0])
+		err = h.mount(ctx, h.path, files[0])
 	}
 	if err != nil {
 		h.Close()
@@ -86,7 +85,7 @@ func Mount(ctx context.Context, c Config, paths []string, files []*os.File) (*Ho
 	for i, path := range paths[1:] {
 		err := checkExtra(path, c.Extra, mounted)
 		if err == nil {
-			err = h.mount(ctx, path, "", files[i+1])
+			err = h.mount(ctx, path, files[i+1])
 		}
 		if err != nil {
 			c.Log.Warn("a folder of the server is not mounted", "folder", path, "cause", err)
@@ -128,27 +127,23 @@ func (h *Home) Close() {
 			h.keepers.Go(func() { f.process.Stop(stopGrace) })
 		}
 		h.keepers.Wait()
-		var paths []string
-		for _, f := range h.folders {
-			paths = append(paths, f.path)
-		}
-		h.unmount(append(paths, h.covers...))
+		h.unmount(h.folders...)
 	})
 }
 
 // mount mounts one folder and waits until it can be used.
-func (h *Home) mount(ctx context.Context, path, prefix string, socket *os.File) error {
+func (h *Home) mount(ctx context.Context, path string, socket *os.File) error {
 	if err := checkSocket(socket); err != nil {
 		return err
 	}
-	f, err := h.start(ctx, path, prefix, socket)
+	f, err := h.start(ctx, path, socket)
 	if err != nil {
 		return err
 	}
 	if err := h.await(ctx, f); err != nil {
 		f.process.Stop(stopGrace)
 		f.done()
-		h.unmount([]string{path})
+		h.unmount(f)
 		return err
 	}
 	h.folders = append(h.folders, f)
@@ -165,7 +160,7 @@ func (h *Home) keep(f *folder) {
 	case <-h.closed:
 	default:
 		h.config.Log.Warn("a folder of the server is lost", "folder", f.path)
-		h.unmount([]string{f.path})
+		h.unmount(f)
 	}
 }
 

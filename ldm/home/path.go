@@ -18,18 +18,18 @@ var (
 	errUnasked = errors.New("not asked for")
 )
 
-// checkHome returns the prefix that a home lies under, whatever the server says
+// checkHome refuses a home that lies under none of the prefixes, whatever the server says
 // that it is.
-func checkHome(home string, prefixes []string) (prefix string, err error) {
+func checkHome(home string, prefixes []string) error {
 	if !clean(home) {
-		return "", errUnclean
+		return errUnclean
 	}
 	for _, p := range prefixes {
 		if clean(p) && strings.HasPrefix(home, p+"/") {
-			return p, nil
+			return nil
 		}
 	}
-	return "", errOutside
+	return errOutside
 }
 
 // checkExtra accepts the folders that the administrator named, but none above,

@@ -39,8 +39,8 @@ func TestCheckHome(t *testing.T) {
 		"/home/a\u0085b":                       "",
 		"/home/" + strings.Repeat("a", 10<<10): "",
 	} {
-		if got, err := checkHome(home, prefixes); got != want || (err == nil) != (want != "") {
-			t.Errorf("%.60q: got %q, %v", home, got, err)
+		if err := checkHome(home, prefixes); (err == nil) != (want != "") {
+			t.Errorf("%.60q: %v", home, err)
 		}
 	}
 }
@@ -62,8 +62,8 @@ func FuzzCheckHome(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, home string) {
-		prefix, err := checkHome(home, []string{"/home"})
-		if err == nil && (prefix != "/home" || !strings.HasPrefix(home, "/home/") || strings.Contains(home+"/", "/../") || strings.ContainsAny(home, "\x00\n")) {
+		err := checkHome(home, []string{"/home"})
+		if err == nil && (!strings.HasPrefix(home, "/home/") || strings.Contains(home+"/", "/../") || strings.ContainsAny(home, "\x00\n")) {
 			t.Errorf("%q is taken", home)
 		}
 	})

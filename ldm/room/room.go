@@ -10,8 +10,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,24 +24,25 @@ import (
 )
 
 const (
-	programGrace = 3 * time.Second            // from TERM to KILL for the programs
-	holderGrace  = programGrace + time.Second // and for the first process, which sees to that
+	programGrace = 3 * time.Second              // from TERM to KILL for the programs
+	holderGrace  = programGrace + time.Second/2 // and for the first process, which sees to that
 
-	firstFD   = 3       // that a child inherits beside the standard ones
-	maxReason = 1 << 10 // bytes of why a program does not run
+	firstFD = 3 // that a child inherits beside the standard ones
 )
 
 // Config says whose room it is.
 type Config struct {
 	User privs.User // whom all of the room's programs run as
 
-	// Own are the devices of the room's /dev/snd, in place of the machine's;
-	// nil for the machine's.
-	Own []Device
+	// Folder is the login's folder on this machine: root's own, passable for all. The room
+	// has it at the same path, read-only.
+	Folder string
 
-	// Displays is the folder that programs see as /tmp/.X11-unix; empty for the
-	// machine's.
-	Displays string
+	Homes    []string // folders that homes are mounted in; empty at first
+	Extra    []string // further folders that may be mounted
+	Hidden   []string // files of the machine that programs must not read
+	Displays string   // folder with sockets of X servers, for /tmp/.X11-unix; empty for none
+	PlayOnly bool     // no device of the room records a sound or a picture
 
 	Self   []string         // this program's command that calls Main with the words after it
 	Group  *supervise.Group // owner of the first process
@@ -50,27 +54,38 @@ type Config struct {
 type Room struct {
 	config   Config
 	holder   *supervise.Process
-	pidfd    *os.File
 	programs *supervise.Group
+	devices  *mirror
+
+	// The namespaces: root's own, and those that programs are in. They were opened
+	// before the first program ran, so no process of the user's stands for them.
+	stage, mounts, ipc *os.File
 }
 
 // Open makes a room.
 func Open(ctx context.Context, c Config) (*Room, error) {
-	r, w, err := os.Pipe()
+	reports, report, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	words, err := json.Marshal(plan{User: c.User, Parent: os.Getpid(), Own: c.Own, Displays: cmp.Or(c.Displays, displayDir), Self: c.Self})
+	defer reports.Close()
+	orders, order, err := os.Pipe()
 	if err != nil {
-		w.Close()
+		report.Close()
+		return nil, err
+	}
+	defer order.Close()
+	words, err := json.Marshal(c.plan())
+	if err != nil {
+		report.Close()
+		orders.Close()
 		return nil, err
 	}
 	holder, err := c.Group.Start(supervise.Command{
 		Name: "room", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"make", string(words)}),
 		Env:  []string{"LANG=C.UTF-8"}, Dir: "/",
-		Files:      []*os.File{w},
+		Files:      []*os.File{report, orders}, // reportFD, orderFD
 		Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWNS,
 		Stdout:     c.Output, Stderr: c.Output,
 	})
@@ -78,171 +93,142 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 		return nil, err
 	}
 	room := &Room{config: c, holder: holder}
-	if err := room.furnish(ctx, r); err != nil {
-		holder.Stop(0)
-		return nil, fmt.Errorf("room: %w", err)
+	defer context.AfterFunc(ctx, func() { reports.SetReadDeadline(time.Now()) })()
+	if err := room.furnish(reports, order); err != nil {
+		holder.Kill()
+		room.release()
+		return nil, fmt.Errorf("room: %w", cmp.Or(ctx.Err(), err))
 	}
 	return room, nil
 }
 
-// furnish waits until the first process has mounted everything and prepares
-// for others to enter.
-func (r *Room) furnish(ctx context.Context, ready *os.File) error {
-	defer context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Now()) })()
-	word, err := io.ReadAll(io.LimitReader(ready, int64(len(readyWord))))
-	if ctx.Err() != nil {
-		return ctx.Err()
+func (c *Config) plan() plan {
+	// A further folder that is, or holds, a folder of homes would hide the homes.
+	hides := func(extra string) bool {
+		return slices.ContainsFunc(c.Homes, func(home string) bool { return home == extra || strings.HasPrefix(home, extra+"/") })
 	}
-	if err != nil || !bytes.Equal(word, []byte(readyWord)) {
-		return fmt.Errorf("its first process said %q: %w", word, r.holder.Err())
+	return plan{
+		User: c.User, Parent: os.Getpid(), Self: c.Self, Folder: c.Folder, Stage: c.stage(),
+		Homes: c.Homes, Extra: slices.DeleteFunc(slices.Clone(c.Extra), hides), Hidden: c.Hidden, Displays: c.Displays,
 	}
-	if r.pidfd, err = r.holder.Pidfd(); err != nil {
+}
+
+// stage is where the stage has its folder. Outside of the stage there is nothing in it.
+func (c *Config) stage() string { return filepath.Join(c.Folder, "stage") }
+
+// furnish sees the first process through its work: the stage first, then, with the
+// devices in it, the room. Then it takes hold of what others enter by.
+func (r *Room) furnish(reports, order *os.File) (err error) {
+	if err := r.expect(reports, stagedWord); err != nil {
 		return err
 	}
-	if r.programs, err = supervise.NewGroupBeside(r.config.Log, r.pidfd); err != nil {
-		r.pidfd.Close()
+	if r.stage, err = r.namespace("mnt"); err != nil {
+		return err
 	}
+	folder, err := os.Open(fmt.Sprintf("/proc/%d/root%s", r.holder.Pid(), filepath.Join(r.config.stage(), devFolder)))
+	if err != nil {
+		return err
+	}
+	r.devices = newMirror(folder, r.config.User, r.config.PlayOnly, r.config.Log)
+	if _, err := order.WriteString(goOnWord); err != nil {
+		return err
+	}
+	if err := r.expect(reports, readyWord); err != nil {
+		return err
+	}
+	if r.mounts, err = r.namespace("mnt"); err != nil {
+		return err
+	}
+	if r.ipc, err = r.namespace("ipc"); err != nil {
+		return err
+	}
+	pids, err := r.namespace("pid")
+	if err != nil {
+		return err
+	}
+	defer pids.Close()
+	r.programs, err = supervise.NewGroupBeside(r.config.Log, pids)
 	return err
+}
+
+// expect reads a word of the first process.
+func (r *Room) expect(reports *os.File, word string) error {
+	got := make([]byte, len(word))
+	n, err := io.ReadFull(reports, got)
+	if err != nil || !bytes.Equal(got, []byte(word)) {
+		reports.SetReadDeadline(time.Now().Add(time.Second))
+		more, _ := io.ReadAll(io.LimitReader(reports, maxReason))
+		return fmt.Errorf("its first process said %q in place of %q: %w", append(got[:n], more...), word, errors.Join(err, os.ErrInvalid))
+	}
+	return nil
+}
+
+// namespace opens a namespace of the first process: namespaces(7). It is no program's
+// yet.
+func (r *Room) namespace(kind string) (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/%d/ns/%s", r.holder.Pid(), kind))
 }
 
 // Runtime is the folder for XDG_RUNTIME_DIR, which is empty at first. It exists
 // in the room alone.
 func (r *Room) Runtime() string { return runtimeDir(r.config.User) }
 
-// Pidfd returns a file of the caller's that stands for the room's first process,
-// for setns(2).
-func (r *Room) Pidfd() (*os.File, error) { return duplicate(r.pidfd) }
-
-// Command says what to run in a room.
-type Command struct {
-	Name string // for the log
-	Log  *slog.Logger
-	Args []string // Args[0] is the program, a path or a name on PATH
-	Env  []string // the whole environment
-
-	Groups   []int    // supplementary groups
-	Network  bool     // whether it sees the machine's network; else there is none
-	Leaves   bool     // what it has started lives on when it ends, as long as the room
-	Bounded  bool     // it may not take all of the machine's processes and memory
-	Umask    int      // as umask(2); 0 for this process's own
-	Realtime bool     // whether it may raise its own priority; see MayRaise
-	Folder   string   // a folder of the user's to make, unless it is there
-	Dirs     []string // working directories: the first that the user can enter, else /
-	After    []string // paths to wait for, some seconds at most
-
-	// Listener is handed over as a service manager does: sd_listen_fds(3).
-	Listener *os.File
-
-	Output *os.File
+// Namespaces returns files of the caller's, for Join: the stage, in which root may mount
+// on the paths that Point gives, and the mounts that programs see.
+func (r *Room) Namespaces() (stage, mounts *os.File, err error) {
+	files, err := duplicates(r.stage, r.mounts)
+	if err != nil {
+		return nil, nil, err
+	}
+	return files[0], files[1], nil
 }
 
-// Start starts a program in the room.
-func (r *Room) Start(c Command) (*supervise.Process, error) { return r.start(c, nil) }
-
-// Launch starts a program in the room and returns when it runs, or with the
-// reason why it does not.
-func (r *Room) Launch(ctx context.Context, c Command) (*supervise.Process, error) {
-	reports, report, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer reports.Close()
-	process, err := r.start(c, report)
-	report.Close()
-	if err != nil {
-		return nil, err
-	}
-	defer context.AfterFunc(ctx, func() { reports.SetReadDeadline(time.Now()) })()
-	reason, err := io.ReadAll(io.LimitReader(reports, maxReason)) // nothing: it is closed by execve(2)
-	if err == nil && len(reason) == 0 {
-		return process, nil
-	}
-	process.Stop(0)
-	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.Name, err)
-	}
-	return nil, fmt.Errorf("start %s: %s", c.Name, reason)
-}
-
-func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
-	files, err := duplicates(c.Listener, r.pidfd, report)
-	if err != nil {
-		return nil, err
-	}
-	user := r.config.User
-	user.Groups = c.Groups
-	e := entry{
-		User: user, Parent: os.Getpid(), Room: firstFD,
-		Bounded: c.Bounded, Umask: c.Umask, Realtime: c.Realtime, Folder: c.Folder, Dirs: c.Dirs, After: c.After,
-	}
-	if c.Listener != nil {
-		e.Listeners, e.Room = 1, firstFD+1
-	}
-	if report != nil {
-		e.Report = e.Room + 1
-	}
-	words, err := json.Marshal(e)
-	if err != nil {
-		closeAll(files)
-		return nil, err
-	}
-	var namespaces uintptr
-	if !c.Network {
-		namespaces = unix.CLONE_NEWNET
-	}
-	return r.programs.Start(supervise.Command{
-		Name: c.Name, Log: c.Log,
-		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}, c.Args),
-		Env:  append([]string{hurry}, c.Env...), Dir: "/", Files: files, Leaves: c.Leaves, Namespaces: namespaces,
-		Stdout: c.Output, Stderr: c.Output,
-	})
-}
-
-// duplicates copies those of the files that are not nil, for a child: supervise
-// closes what it hands over.
-func duplicates(files ...*os.File) ([]*os.File, error) {
-	var copies []*os.File
-	for _, f := range files {
-		if f == nil {
-			continue
-		}
-		c, err := duplicate(f)
-		if err != nil {
-			closeAll(copies)
-			return nil, err
-		}
-		copies = append(copies, c)
-	}
-	return copies, nil
-}
-
-// duplicate copies a file, which another goroutine may be about to close.
-func duplicate(f *os.File) (*os.File, error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var fd int
-	var failed error
-	err = raw.Control(func(open uintptr) { fd, failed = unix.FcntlInt(open, unix.F_DUPFD_CLOEXEC, 0) })
-	if err := errors.Join(err, failed); err != nil {
-		return nil, fmt.Errorf("dup: %w", err)
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
+// Point returns where something is to be mounted in the stage, so that it appears at a
+// path of the room: one below a folder of homes, or one of the further folders.
+func (r *Room) Point(path string) (string, bool) {
+	return r.config.plan().point(path)
 }
 
 // Close ends all that runs in the room, with TERM and after three seconds with
-// KILL, and returns when nothing of it is left.
-func (r *Room) Close() {
-	r.holder.Stop(holderGrace)
-	r.programs.Close(0)
-	r.pidfd.Close()
+// KILL. The error names what is left after that, because it waits in the kernel.
+func (r *Room) Close() error {
+	defer r.release()
+	var aborted error
+	if !r.holder.Terminate(holderGrace) {
+		// A program may wait for a file system of its own, or for a home that hangs.
+		aborted = abortFUSE(r.config.User.UID)
+	}
+	var ends sync.WaitGroup
+	ends.Go(r.holder.Kill)
+	ends.Go(func() { r.programs.Close(0) })
+	ends.Wait()
+	if err := r.left(); err != nil {
+		return errors.Join(err, aborted)
+	}
+	return nil
+}
+
+// left names the room's processes that are there although they were killed.
+func (r *Room) left() error {
+	if _, stuck := errors.AsType[*supervise.StuckError](r.holder.Err()); !stuck {
+		return nil
+	}
+	var names []string
+	for _, p := range processesOf(r.config.User.UID) {
+		names = append(names, p.String())
+	}
+	return fmt.Errorf("the local user %d still has processes that cannot be killed: %s", r.config.User.UID, strings.Join(names, ", "))
+}
+
+func (r *Room) release() {
+	if r.devices != nil {
+		r.devices.close()
+	}
+	for _, f := range []*os.File{r.stage, r.mounts, r.ipc} {
+		if f != nil {
+			f.Close()
+		}
+	}
 }
 
 func runtimeDir(u privs.User) string { return "/run/user/" + strconv.Itoa(u.UID) }

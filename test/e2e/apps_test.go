@@ -44,6 +44,16 @@ func (s *station) onClient(name string) []testbed.Process {
 	return running(s.t, s.Client, func(p testbed.Process) bool { return local(p) && p.Program() == name })
 }
 
+// roomFile reads a file of the login's room on the client, whose own are read-only there.
+func (s *station) roomFile(path string) ([]byte, error) {
+	s.t.Helper()
+	for _, p := range running(s.t, s.Client, local) {
+		out, err := s.Client.Output(s.t.Context(), "cat", fmt.Sprintf("/proc/%d/root%s", p.PID, path))
+		return []byte(out), err
+	}
+	return nil, errors.New("there is no room")
+}
+
 // A click on the server's panel, a window from the client.
 func TestLocalApps(t *testing.T) {
 	s := newStation(t)
@@ -150,8 +160,7 @@ func (s *station) programsEnd() {
 func TestLocalAppsStorm(t *testing.T) {
 	s := newStation(t)
 	s.configure(xvfb, "LOCAL_APPS=True", "SOUND=False")
-	s.must(s.Client.WriteFile("/usr/local/bin/note", []byte("#!/bin/sh\necho $1 >>/var/lib/notes\n"), 0o755))
-	s.must(s.Client.WriteFile("/var/lib/notes", nil, 0o666))
+	s.must(s.Client.WriteFile("/usr/local/bin/note", []byte("#!/bin/sh\necho $1 >>/tmp/notes\n"), 0o755))
 	s.start()
 	s.login("anna", password, "icewm-session")
 	s.waitWindow("icewm")
@@ -176,7 +185,7 @@ func TestLocalAppsStorm(t *testing.T) {
 	all.Wait()
 	var notes []string
 	settle(t, "all have run", func() bool {
-		text, err := s.Client.ReadFile("/var/lib/notes")
+		text, err := s.roomFile("/tmp/notes")
 		notes = strings.Fields(string(text))
 		return err == nil && len(notes) >= senders*each+old
 	})
@@ -192,14 +201,13 @@ func TestHostileWorker(t *testing.T) {
 	s.configure(xvfb, "LOCAL_APPS=True", `LOCAL_APPS_WHITELIST="sh sleep"`, "SOUND=False")
 	s.start()
 	w := s.fakeLogin("anna")
-	s.must(s.Client.WriteFile("/var/lib/who", nil, 0o666))
-	s.must(w.sendRaw([]byte(`{"type":"run","id":1,"args":["sh","-c","id -u >/var/lib/who; env >>/var/lib/who"],"uid":0,"gid":0,"user":"root","groups":[0],"env":["LD_PRELOAD=x"],"dir":"/root"}`)))
+	s.must(w.sendRaw([]byte(`{"type":"run","id":1,"args":["sh","-c","id -u >/tmp/who; env >>/tmp/who"],"uid":0,"gid":0,"user":"root","groups":[0],"env":["LD_PRELOAD=x"],"dir":"/root"}`)))
 	for {
 		if r := hear[*wire.Ran](w); r.State != wire.Running {
 			break
 		}
 	}
-	if who, err := s.Client.ReadFile("/var/lib/who"); err != nil || !strings.HasPrefix(string(who), "30000\n") || strings.Contains(string(who), "LD_PRELOAD") {
+	if who, err := s.roomFile("/tmp/who"); err != nil || !strings.HasPrefix(string(who), "30000\n") || strings.Contains(string(who), "LD_PRELOAD") {
 		t.Errorf("%s, %v", who, err)
 	}
 	for id, args := range [][]string{
@@ -250,13 +258,12 @@ func TestLocalAppsOfOddNames(t *testing.T) {
 	} {
 		uid := strconv.Itoa(firstLocal + i)
 		w := s.fakeLogin(tt.login)
-		said := path.Join("/var/lib", uid)
-		s.must(s.Client.WriteFile(said, nil, 0o666))
+		said := path.Join("/tmp", uid)
 		if r := w.run(1, "sh", "-c", "(id -u; id -un; id -gn; echo $USER $LOGNAME $HOME; getent passwd $USER) >"+said); r.State != wire.Exited || r.Status != 0 {
 			t.Errorf("%s: %+v", tt.login, r)
 		}
 		want := strings.NewReplacer("UID", uid, "NAME", tt.want).Replace("UID\nNAME\nNAME\nNAME NAME /home/anna\nNAME:x:UID:UID:NAME:/home/anna:/bin/sh\n")
-		if got, err := s.Client.ReadFile(said); err != nil || string(got) != want {
+		if got, err := s.roomFile(said); err != nil || string(got) != want {
 			t.Errorf("%s: got %s, %v", tt.login, got, err)
 		}
 		mark := s.log.mark()

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,9 +18,6 @@ import (
 )
 
 const (
-	readyFD   = 3
-	readyWord = "ready"
-
 	awaitLimit = 5 * time.Second
 	look       = 10 * time.Millisecond // between two looks at what nothing announces
 )
@@ -33,20 +29,12 @@ const (
 	hurry     = hurryName + "=1"
 )
 
-// plan is what the first process makes of the namespaces that it was born into.
-type plan struct {
-	User     privs.User
-	Parent   int
-	Own      []Device
-	Displays string
-	Self     []string
-}
-
 // entry is what a process that enters a room becomes there.
 type entry struct {
 	User      privs.User
 	Parent    int
-	Room      int // descriptor of the room's first process
+	Mounts    int // descriptors of the room's namespaces
+	IPC       int
 	Listeners int // descriptors from 3 on
 	Report    int // descriptor that takes why there is no program; 0 for none
 	Bounded   bool
@@ -62,9 +50,6 @@ type entry struct {
 // Main is the other end of Config.Self: it takes the words that were put after
 // it. It returns with an error, or when the room is empty.
 func Main(args []string) error {
-	if len(args) == 1 && args[0] == "hold" {
-		return hold()
-	}
 	if len(args) < 2 {
 		return fmt.Errorf("room: %d words", len(args))
 	}
@@ -75,6 +60,12 @@ func Main(args []string) error {
 			return err
 		}
 		return p.make()
+	case "hold":
+		var p plan
+		if err := json.Unmarshal([]byte(args[1]), &p); err != nil {
+			return err
+		}
+		return p.hold()
 	case "enter":
 		var e entry
 		if err := json.Unmarshal([]byte(args[1]), &e); err != nil {
@@ -86,38 +77,6 @@ func Main(args []string) error {
 		return e.enter()
 	}
 	return fmt.Errorf("room: %q", args[0])
-}
-
-// make furnishes the room, gives up root and goes on as its holder.
-func (p *plan) make() error {
-	umask := unix.Umask(0o022)
-	if err := furnish(p.User, p.Own, p.Displays); err != nil {
-		return err
-	}
-	unix.Umask(umask)
-	// Not the program's name: whoever is in the room could have put another
-	// there by now. /proc is the room's.
-	return privs.Exec(p.User, p.Parent, slices.Concat(p.Self, []string{"hold"}))
-}
-
-// hold is the first process of a room: it reaps, and on TERM ends the room.
-func hold() error {
-	signal.Ignore(unix.SIGCHLD) // orphans reap themselves: sigaction(2), SA_NOCLDWAIT
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, unix.SIGTERM)
-	ready := os.NewFile(readyFD, "ready")
-	if _, err := ready.WriteString(readyWord); err != nil {
-		return err
-	}
-	ready.Close()
-	<-end
-	unix.Kill(-1, unix.SIGTERM) // all but this one: kill(2)
-	for deadline := time.Now().Add(programGrace); time.Now().Before(deadline); time.Sleep(look) {
-		if errors.Is(unix.Kill(-1, 0), unix.ESRCH) {
-			break
-		}
-	}
-	return nil
 }
 
 // enter becomes the program, or says why not.
@@ -134,16 +93,39 @@ func (e *entry) enter() error {
 
 // become joins the room, gives up root and becomes the program. It returns only
 // with an error.
+//
+// What needs root comes first, outside. Between joining and giving up root there is
+// nothing: in there a program of the user may have put what it likes under any path.
 func (e *entry) become() error {
 	runtime.LockOSThread() // which is the one that execs
-	// setns(2): a mount namespace is joined only by who shares no working directory.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare: %w", err)
+	if err := e.limit(); err != nil {
+		return err
 	}
-	if err := unix.Setns(e.Room, unix.CLONE_NEWNS|unix.CLONE_NEWIPC); err != nil {
-		return fmt.Errorf("enter the room: %w", err)
+	if err := Join(e.Mounts, e.IPC); err != nil {
+		return err
 	}
-	unix.Close(e.Room)
+	if err := errors.Join(privs.Seal(), privs.Become(e.User)); err != nil {
+		return err
+	}
+	return e.settle()
+}
+
+// limit does what is root's to do for the program.
+func (e *entry) limit() error {
+	if e.Realtime {
+		if err := allowRealtime(); err != nil {
+			return err
+		}
+	}
+	if e.Bounded {
+		return makeBounded()
+	}
+	return nil
+}
+
+// settle is all that happens in the room, as the user: whatever is in the way there hurts
+// nobody else.
+func (e *entry) settle() error {
 	if e.Listeners > 0 {
 		os.Setenv("LISTEN_FDS", strconv.Itoa(e.Listeners))
 		os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
@@ -153,17 +135,7 @@ func (e *entry) become() error {
 		return err
 	}
 	if e.Folder != "" {
-		if err := makeOwned(e.Folder, e.User); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	if e.Realtime {
-		if err := allowRealtime(); err != nil {
-			return err
-		}
-	}
-	if e.Bounded {
-		if err := makeBounded(); err != nil {
+		if err := os.Mkdir(e.Folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -172,7 +144,23 @@ func (e *entry) become() error {
 	if e.Umask != 0 {
 		unix.Umask(e.Umask)
 	}
-	return privs.ExecIn(e.User, e.Parent, e.Dirs, append([]string{program}, e.args[1:]...))
+	return privs.Replace(e.Parent, e.Dirs, append([]string{program}, e.args[1:]...))
+}
+
+// Join makes namespaces those of the calling thread, by their files. The goroutine has to
+// be locked to its thread, which is to become another program.
+func Join(namespaces ...int) error {
+	// setns(2): a mount namespace is joined only by a thread that shares no working directory.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	for _, fd := range namespaces {
+		if err := unix.Setns(fd, 0); err != nil {
+			return fmt.Errorf("setns: %w", err)
+		}
+		unix.Close(fd)
+	}
+	return nil
 }
 
 // await waits for paths, but not for ever: the program knows better what is
@@ -180,7 +168,7 @@ func (e *entry) become() error {
 func await(paths []string) {
 	deadline := time.Now().Add(awaitLimit)
 	missing := func(path string) bool {
-		_, err := os.Lstat(path) // no link of the user's is followed
+		_, err := os.Lstat(path)
 		return err != nil
 	}
 	for slices.ContainsFunc(paths, missing) && time.Now().Before(deadline) {
