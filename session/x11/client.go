@@ -209,7 +209,7 @@ func (c *client) report(request x11.Request, rule string) {
 	}
 	c.told[rule] = true
 	level := slog.LevelWarn
-	if rule == ruleNumber { // toolkits try it, and go on without
+	if rule == ruleNumber { // no attack
 		level = slog.LevelInfo
 	}
 	c.forwarder.log.Log(context.Background(), level, "request of an X client refused", "rule", rule, "major", request.Major, "minor", request.Minor)

@@ -88,8 +88,8 @@ func (f *fakeServer) answer(s *socket, o x11.Order, sequence uint16, request []b
 		s.Write(errorMessage(o, x11.BadRequest, sequence, 0, uint16(request[1])))
 		return
 	case x11.QueryExtension:
-		name := string(request[8 : 8+o.Uint16(request[4:])])
-		if major, ok := map[string]byte{"DRI3": fakeDRI3, "MIT-SHM": fakeShm}[name]; ok {
+		name := request[8 : 8+o.Uint16(request[4:])]
+		if major, ok := map[string]byte{"DRI3": fakeDRI3, "MIT-SHM": fakeShm}[string(name)]; ok {
 			reply[8], reply[9] = 1, major
 		}
 	case fakeDRI3:

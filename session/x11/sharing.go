@@ -8,16 +8,17 @@ import (
 
 // The rules that a request which shares something may break.
 const (
-	ruleForm       = "the extension's request is not on the list"
-	ruleNumber     = "a shared segment has no number here"
+	ruleForm = "the extension's request is not on the list"
+
+	// Toolkits attach by number first, and Mesa detaches segment 0 to learn by the
+	// error whether that can work. They go on without.
+	ruleNumber = "a shared segment has no number here"
+
 	ruleLength     = "the request has another length"
 	ruleSegment    = "the shared segment is not the client's"
 	ruleMissing    = "the request's descriptors are missing"
 	ruleDescriptor = "the descriptor is of another kind"
 )
-
-// Toolkits attach by number first, and Mesa detaches segment 0 to learn by the
-// error whether that can work: both break ruleNumber and are no attack.
 
 // formOf returns the form of a request that shares something.
 func (p *policy) formOf(request x11.Request) (f form, ok bool) {
