@@ -2,7 +2,7 @@ package login
 
 // Status is what a seat is about, for people.
 type Status struct {
-	State  string // starting, idle, asking, ready, leaving, running or ending
+	State  string // starting, idle, asking, ready, leaving, switching, running or ending
 	User   string // who logs in or has a session, as typed; empty for nobody
 	Server string // that has authenticated the user; empty before
 }
@@ -14,7 +14,7 @@ func (m *Machine) Status() Status {
 		return s
 	}
 	s.User = m.user
-	if m.state == ready || m.state == leaving || m.state == running {
+	if m.state == ready || m.state == leaving || m.state == switching || m.state == running {
 		s.Server = m.server
 	}
 	return s

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"goldm/internal/agentwire"
+	"goldm/internal/logs"
 )
 
 // idle is a process that does nothing.
@@ -24,7 +25,9 @@ func agent(t *testing.T, answer func(n int, say io.Writer), check func(e *End)) 
 	synctest.Test(t, func(t *testing.T) {
 		p := make(idle)
 		var log bytes.Buffer
-		e := New(slog.New(slog.NewTextHandler(&log, nil)))
+		limited, done := logs.Limit(slog.New(slog.NewTextHandler(&log, nil)), logs.Own)
+		defer done()
+		e := New(limited)
 		e.Follow(t.Context(), p)
 		agentwire.Write(e.Stdout, &agentwire.Hello{Version: agentwire.Version})
 		go func() {
@@ -40,7 +43,7 @@ func agent(t *testing.T, answer func(n int, say io.Writer), check func(e *End)) 
 		close(p)
 		e.Close()
 		time.Sleep(2 * time.Hour) // for an agent that sleeps
-		if n := strings.Count(log.String(), "\n"); n > maxStrayLines+10 {
+		if n := strings.Count(log.String(), "\n"); n > logs.Own.Burst+20 {
 			t.Errorf("%d lines in the log", n)
 		}
 	})
