@@ -95,7 +95,7 @@ func (l *local) mountHome(ctx context.Context, place apps.Place) (*home.Home, er
 		return nil, err
 	}
 	return home.Mount(ctx, home.Config{
-		Room: place.Room, User: place.User.User, Self: s.Home, Group: s.children,
+		Room: place.Room, User: place.User.User, Self: s.Home, Group: s.children, Cgroup: l.cgroup,
 		Prefixes: s.Settings.Apps.Homes, Extra: extra,
 		Output: func(process string) (*os.File, func(), error) { return l.output(process) },
 		Log:    l.log,

@@ -164,7 +164,7 @@ func (l *local) openRoom(ctx context.Context, user *localuser.User, displays str
 	return room.Open(ctx, room.Config{
 		User: user.User, Folder: user.Dir, Homes: s.Settings.Apps.Homes, Extra: s.Settings.Apps.Mounts,
 		Hidden: s.ConfigFiles, Displays: displays, PlayOnly: !s.Settings.Mic,
-		Self: s.Room, Group: s.children, Log: l.log, Output: output,
+		Cgroup: l.cgroup, Self: s.Room, Group: s.children, Log: l.log, Output: output,
 	})
 }
 

@@ -44,6 +44,8 @@ type Login struct {
 	ended  bool
 	last   int
 	closed []string // directories of programs that were not empty when they were closed
+
+	ends sync.WaitGroup // of what Start started
 }
 
 // Login makes the cgroup of a login, of which id is the name in the log. An error
@@ -167,6 +169,10 @@ func (p *Leaf) Close() {
 // kernel has none of them, and removes the cgroup. The error names each process that is
 // left.
 func (l *Login) Close() error {
+	if l == nil {
+		return nil
+	}
+	defer l.ends.Wait()
 	if l.dir == "" {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/supervise"
 )
 
@@ -56,14 +57,14 @@ func (h *Home) start(ctx context.Context, path string, socket *os.File) (*folder
 		closeAll(files)
 		return nil, err
 	}
-	process, err := c.Group.Start(supervise.Command{
+	process, err := c.Cgroup.Start(c.Group, supervise.Command{
 		Name: "sshfs", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"mount", string(words)}), Env: environment, Dir: "/",
 		Files: files,
 		// What it starts ends with it. It is no process of the room, whose programs it outlives.
 		Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 		Stdin:      socket, Stdout: socket, Stderr: out,
-	})
+	}, cgroup.Service)
 	out.Close()
 	if err == nil {
 		if err = hear(ctx, reports); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/failure"
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
@@ -32,6 +33,8 @@ type Config struct {
 	User  privs.User       // the room's
 	Self  []string         // this program's command that calls Main with the words after it
 	Group *supervise.Group // owner of the processes
+
+	Cgroup *cgroup.Login // of the processes; nil for none
 
 	Prefixes []string // folders that homes lie under, those of the room
 	Extra    []string // further folders that the worker was asked for, those of the room

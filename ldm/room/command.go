@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/supervise"
 )
 
@@ -29,7 +30,7 @@ type Command struct {
 	Groups   []int    // supplementary groups
 	Network  bool     // whether it sees the machine's network; else there is none
 	Leaves   bool     // what it has started lives on when it ends, as long as the room
-	Bounded  bool     // it may not take all of the machine's processes and memory
+	Bounded  bool     // a person's program: it may not take all of the machine's processes and memory
 	Umask    int      // as umask(2); 0 for this process's own
 	Realtime bool     // whether it may raise its own priority; see MayRaise
 	Folder   string   // a folder of the user's to make, unless it is there
@@ -85,12 +86,12 @@ func (r *Room) start(c Command, report *os.File) (*supervise.Process, error) {
 	if !c.Network {
 		namespaces = unix.CLONE_NEWNET
 	}
-	return r.programs.Start(supervise.Command{
+	return r.config.Cgroup.Start(r.programs, supervise.Command{
 		Name: c.Name, Log: c.Log,
 		Args: slices.Concat(r.config.Self, []string{"enter", string(words)}, c.Args),
 		Env:  append([]string{hurry}, c.Env...), Dir: "/", Files: files, Leaves: c.Leaves, Namespaces: namespaces,
 		Stdout: c.Output, Stderr: c.Output,
-	})
+	}, cgroup.Kind(c.Bounded))
 }
 
 // entry numbers the descriptors in the order of start.

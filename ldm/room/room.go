@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldm/internal/cgroup"
 	"goldm/internal/logs"
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
@@ -45,6 +46,7 @@ type Config struct {
 	Displays string   // folder with sockets of X servers, for /tmp/.X11-unix; empty for none
 	PlayOnly bool     // no device of the room records a sound or a picture
 
+	Cgroup *cgroup.Login    // of all that runs in the room; nil for none
 	Self   []string         // this program's command that calls Main with the words after it
 	Group  *supervise.Group // owner of the first process
 	Log    *slog.Logger
@@ -82,14 +84,14 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 		orders.Close()
 		return nil, err
 	}
-	holder, err := c.Group.Start(supervise.Command{
+	holder, err := c.Cgroup.Start(c.Group, supervise.Command{
 		Name: "room", Log: c.Log,
 		Args: slices.Concat(c.Self, []string{"make", string(words)}),
 		Env:  []string{"LANG=C.UTF-8", logs.Child}, Dir: "/",
 		Files:      []*os.File{report, orders}, // reportFD, orderFD
 		Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWNS,
 		Stdout:     c.Output, Stderr: c.Output,
-	})
+	}, cgroup.Service)
 	if err != nil {
 		return nil, err
 	}
