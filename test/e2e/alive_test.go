@@ -13,6 +13,7 @@ import (
 	"goldm/internal/testbed"
 	"goldm/internal/xauth"
 	"goldm/ldm/greetd"
+	"goldm/ldm/wire"
 	"goldm/server-agent/sessions"
 )
 
@@ -233,6 +234,36 @@ func TestAttackSleepingClient(t *testing.T) {
 	said := s.lastWord()
 	if t.Log(said); !strings.Contains(said, "sleeps") && !strings.Contains(said, "lost") {
 		t.Errorf("the login screen says %q", said)
+	}
+}
+
+// A worker that answers what it was not asked, twice, or without end, is ended with its login; the next one
+// works.
+func TestAttackAnswers(t *testing.T) {
+	s := newStation(t, fakeWorkers(t))
+	s.configure(xvfb, "SOUND=False")
+	s.start()
+	for name, attack := range map[string]func(w *fakeWorker){
+		"not asked": func(w *fakeWorker) { w.conn.Send(&wire.Pong{ID: 1000}) },
+		"twice":     func(w *fakeWorker) { w.conn.Send(&wire.Pong{ID: 1}); w.conn.Send(&wire.Pong{ID: 1}) },
+		"no number": func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"pong"}`)) },
+		"nonsense":  func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"pong","id":-1}`)) },
+		"a ping":    func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"ping","id":1}`)) },
+		"without end": func(w *fakeWorker) {
+			for id := uint32(1); w.conn.Send(&wire.Pong{ID: id}) == nil; id++ {
+			}
+		},
+	} {
+		w := s.fakeLogin("berta")
+		mark := s.log.mark()
+		attack(w)
+		s.log.wait(t, mark, greeterUp)
+		if said := s.lastWord(); !strings.Contains(said, "The log says more") && !strings.Contains(said, "the log says more") {
+			t.Errorf("%s: the login screen says %q", name, said)
+		}
+		if lines := strings.Count(s.log.String()[mark:], "\n"); lines > 60 {
+			t.Errorf("%s: %d lines in the log", name, lines)
+		}
 	}
 }
 
