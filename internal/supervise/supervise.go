@@ -210,6 +210,7 @@ func (p *Process) Stop(grace time.Duration) {
 	default:
 	}
 	p.signal(unix.SIGTERM)
+	p.signal(unix.SIGCONT) // a stopped process keeps TERM until it runs again
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {

@@ -39,7 +39,7 @@ func (s *station) slowly(seconds int) {
 // A cut cable gives a sentence in half a minute, in each state before the session.
 func TestAttackCutCable(t *testing.T) {
 	s := newStation(t)
-	s.configure(xvfb)
+	s.configure(xvfb, `LDM_SERVER="server server:23 server:24 server:25"`)
 	s.start()
 	fails := func(what string, began time.Time, response greetd.Response) {
 		t.Helper()
@@ -320,7 +320,9 @@ func TestAttackHeldServer(t *testing.T) {
 	s.waitWindow("icewm")
 	hold()
 	s.waitWindow("icewm")
-	t.Log(x)
+	if now := s.xServer(); now.PID != x.PID || len(s.anna()) == 0 {
+		t.Errorf("X server %v, session %v", now, s.anna())
+	}
 }
 
 // keyEvents is what a keyboard says when the keys go down.
