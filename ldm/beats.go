@@ -64,7 +64,7 @@ func (b *beats) missing(silent func() bool) <-chan struct{} {
 // read passes on what the greeter promises, until it has closed its end.
 func (b *beats) read(promises chan<- time.Duration) {
 	defer close(promises)
-	buffer := make([]byte, 512)
+	buffer := make([]byte, 64<<10) // all that fits into a pipe (pipe(7)): the last byte counts
 	for {
 		n, err := b.reader.Read(buffer)
 		if err != nil {

@@ -246,6 +246,7 @@ func (p *Process) Terminate(grace time.Duration) bool {
 		return true
 	}
 	p.signal(unix.SIGTERM)
+	p.signal(unix.SIGCONT) // a stopped process keeps TERM until it runs again
 	return p.endsWithin(grace)
 }
 

@@ -13,6 +13,7 @@ import (
 	"goldm/internal/testbed"
 	"goldm/internal/xauth"
 	"goldm/ldm/greetd"
+	"goldm/ldm/wire"
 	"goldm/server-agent/sessions"
 )
 
@@ -38,7 +39,7 @@ func (s *station) slowly(seconds int) {
 // A cut cable gives a sentence in half a minute, in each state before the session.
 func TestAttackCutCable(t *testing.T) {
 	s := newStation(t)
-	s.configure(xvfb)
+	s.configure(xvfb, `LDM_SERVER="server server:23 server:24 server:25"`)
 	s.start()
 	fails := func(what string, began time.Time, response greetd.Response) {
 		t.Helper()
@@ -236,6 +237,36 @@ func TestAttackSleepingClient(t *testing.T) {
 	}
 }
 
+// A worker that answers what it was not asked, twice, or without end, is ended with its login; the next one
+// works.
+func TestAttackAnswers(t *testing.T) {
+	s := newStation(t, fakeWorkers(t))
+	s.configure(xvfb, "SOUND=False")
+	s.start()
+	for name, attack := range map[string]func(w *fakeWorker){
+		"not asked": func(w *fakeWorker) { w.conn.Send(&wire.Pong{ID: 1000}) },
+		"twice":     func(w *fakeWorker) { w.conn.Send(&wire.Pong{ID: 1}); w.conn.Send(&wire.Pong{ID: 1}) },
+		"no number": func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"pong"}`)) },
+		"nonsense":  func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"pong","id":-1}`)) },
+		"a ping":    func(w *fakeWorker) { w.sendRaw([]byte(`{"type":"ping","id":1}`)) },
+		"without end": func(w *fakeWorker) {
+			for id := uint32(1); w.conn.Send(&wire.Pong{ID: id}) == nil; id++ {
+			}
+		},
+	} {
+		w := s.fakeLogin("berta")
+		mark := s.log.mark()
+		attack(w)
+		s.log.wait(t, mark, greeterUp)
+		if said := s.lastWord(); !strings.Contains(said, "The log says more") && !strings.Contains(said, "the log says more") {
+			t.Errorf("%s: the login screen says %q", name, said)
+		}
+		if lines := strings.Count(s.log.String()[mark:], "\n"); lines > 60 {
+			t.Errorf("%s: %d lines in the log", name, lines)
+		}
+	}
+}
+
 // grab has a program of the client hold the X server until release.
 func (s *station) grab() (release func()) {
 	s.t.Helper()
@@ -289,7 +320,9 @@ func TestAttackHeldServer(t *testing.T) {
 	s.waitWindow("icewm")
 	hold()
 	s.waitWindow("icewm")
-	t.Log(x)
+	if now := s.xServer(); now.PID != x.PID || len(s.anna()) == 0 {
+		t.Errorf("X server %v, session %v", now, s.anna())
+	}
 }
 
 // keyEvents is what a keyboard says when the keys go down.

@@ -98,11 +98,14 @@ func (w *fakeWorker) listen() {
 		if err != nil {
 			return
 		}
-		if need, ok := m.(*wire.NeedHome); ok {
-			w.giveHome(need.ID)
-			continue
+		switch m := m.(type) {
+		case *wire.NeedHome:
+			w.giveHome(m.ID)
+		case *wire.Ping:
+			w.conn.Send(&wire.Pong{ID: m.ID})
+		default:
+			w.heard <- m
 		}
-		w.heard <- m
 	}
 }
 

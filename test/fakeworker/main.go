@@ -25,10 +25,27 @@ const (
 
 func main() { os.Exit(cli.Main("fakeworker", run)) }
 
+// probe watches nothing, and lives.
+func probe(ctx context.Context) error {
+	conn, err := wire.Probe(os.NewFile(fromLDM, "ldm"))
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	for {
+		message, err := conn.Receive()
+		if err != nil {
+			return nil
+		}
+		if ping, ok := message.(*wire.Ping); ok {
+			conn.Send(&wire.Pong{ID: ping.ID})
+		}
+	}
+}
+
 func run(ctx context.Context, args []string) error {
-	if len(args) == 1 && args[0] == "probe" { // there is nothing to watch
-		<-ctx.Done()
-		return nil
+	if len(args) == 1 && args[0] == "probe" {
+		return probe(ctx)
 	}
 	if len(args) == 1 && args[0] == "filter" { // the worker alone is the test's
 		if _, err := os.Stat(noFilter); err == nil {
