@@ -9,12 +9,11 @@ import (
 	"log/slog"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"goldm/greeter"
 	"goldm/greeter/gtk"
 	"goldm/internal/cli"
 	"goldm/internal/failure"
+	"goldm/internal/privs"
 	"goldm/internal/text"
 )
 
@@ -39,7 +38,7 @@ func run(ctx context.Context, args []string) error {
 	if chosen > 1 || chosen == 1 && !*ask {
 		return cli.Usagef("--secret, --visible and --notice go with --ask, one at a time")
 	}
-	if err := protect(); err != nil {
+	if err := privs.Conceal(); err != nil {
 		return err
 	}
 	switch {
@@ -61,18 +60,6 @@ func count(flags ...bool) int {
 		}
 	}
 	return n
-}
-
-// protect keeps what is typed out of core files and from other processes of the
-// same user: ptrace(2), proc(5).
-func protect() error {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("set not dumpable: %w", err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("core limit: %w", err)
-	}
-	return nil
 }
 
 func login(ctx context.Context) error {

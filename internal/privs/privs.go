@@ -5,6 +5,9 @@
 // thread of the daemon changes its user. The order is groups, gid, uid, and
 // then an assertion that none of it can be taken back (setresuid(2),
 // capabilities(7)).
+//
+// Limit is for ldm itself, which stays root: it keeps the capabilities that are
+// named and gives up the others.
 package privs
 
 import (
@@ -57,7 +60,7 @@ func ExecIn(u User, parent int, folders, argv []string) error {
 	// no_new_privs and the death signal are a thread's own, and the program has those
 	// of the thread that calls execve(2).
 	runtime.LockOSThread()
-	if err := become(u); err != nil {
+	if err := Become(u); err != nil {
 		return err
 	}
 	for _, folder := range folders {
@@ -65,13 +68,22 @@ func ExecIn(u User, parent int, folders, argv []string) error {
 			break
 		}
 	}
+	if err := Bind(parent); err != nil {
+		return err
+	}
+	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
+}
+
+// Bind does the rest of what Exec does before the program runs, to the calling
+// thread: it sets no_new_privs and a core limit of zero and asks for SIGKILL when
+// parent dies. The change of user comes before, which clears the last: prctl(2).
+func Bind(parent int) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("core limit: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
 	}
-	// After the change of user, which clears it: prctl(2).
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("death signal: %w", err)
 	}
@@ -79,11 +91,13 @@ func ExecIn(u User, parent int, folders, argv []string) error {
 	if ppid := os.Getppid(); ppid != parent && ppid != 0 {
 		return errors.New("the parent is gone")
 	}
-	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
+	return nil
 }
 
-// become changes groups, gid and uid and asserts that root's are gone.
-func become(u User) error {
+// Become makes this process, all threads of it, u's: it changes groups, gid and
+// uid and asserts that root's are gone. The kernel clears the capabilities, and
+// makes the process not dumpable until it executes a program.
+func Become(u User) error {
 	if err := syscall.Setgroups(u.Groups); err != nil {
 		return fmt.Errorf("set groups: %w", err)
 	}
@@ -116,12 +130,20 @@ func assert(u User) error {
 	return nil
 }
 
-// Conceal makes this process unreadable for others of its own user: not
+// Opaque makes this process unreadable for others of its own user: not
 // dumpable, so no ptrace and no /proc/PID/mem (ptrace(2)), and no core file.
-// A program that will hold secrets calls it before it receives the first.
-func Conceal() error {
+func Opaque() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("not dumpable: %w", err)
+	}
+	return nil
+}
+
+// Conceal is Opaque with no core files of what this process starts, too. A program
+// that will hold secrets calls it before it receives the first.
+func Conceal() error {
+	if err := Opaque(); err != nil {
+		return err
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("core limit: %w", err)

@@ -12,6 +12,7 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/failure"
+	"goldm/internal/privs"
 	"goldm/internal/xauth"
 	"goldm/session"
 	"goldm/session/x11"
@@ -29,6 +30,9 @@ func Run(ctx context.Context, args []string) error {
 	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelDebug
+	}
+	if err := privs.Opaque(); err != nil {
+		return err
 	}
 	r := &run{
 		options: o,
