@@ -5,13 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"golang.org/x/sys/unix"
 
 	"goldm/internal/supervise"
+	"goldm/ldm/fence"
 	"goldm/ldm/login"
 	"goldm/ldm/xserver"
 )
@@ -51,18 +50,17 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		return err
 	}
 	defer out.close()
-	process, err := s.children.Start(supervise.Command{
+	// Its own helpers, such as a bus, end with it.
+	process, err := s.start(s.greeterPlan(home, auth), supervise.Command{
 		Name: "greeter",
-		Args: slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
+		Args: s.Settings.Greeter,
 		Dir:  "/",
 		Env: []string{
 			"DISPLAY=" + x.Display, "XAUTHORITY=" + auth, "GREETD_SOCK=" + s.socket(),
 			"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
 			"PATH=" + os.Getenv("PATH"), "LANG=" + language(), "SHELL=/bin/sh",
 		},
-		// Its own helpers, such as a bus, end with it.
-		Namespaces: unix.CLONE_NEWPID,
-		Stdout:     file, Stderr: file,
+		Stdout: file, Stderr: file,
 	})
 	file.Close()
 	if err != nil {
@@ -78,6 +76,14 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		process.Stop(stopGrace)
 		return ctx.Err()
 	}
+}
+
+// greeterPlan confines our own greeter. A foreign one does what it likes, as its user.
+func (s *Seat) greeterPlan(home, auth string) fence.Plan {
+	if s.Settings.Greeter[0] != s.Greeter {
+		return fence.Plan{Duty: fence.Plain, User: s.Users.Greeter}
+	}
+	return fence.Plan{Duty: fence.Greeter, User: s.Users.Greeter, Home: home, Read: []string{auth}}
 }
 
 // language is the greeter's: this machine's own.

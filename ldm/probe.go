@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"goldm/ldm/fence"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
 )
@@ -42,7 +43,11 @@ func (s *Seat) runProbe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	process, out, err := s.launch("probe", s.Log, theirs)
+	plan := fence.Plan{Duty: fence.Probe, User: s.Users.Probe}
+	if s.Settings.Discover {
+		plan.Read = s.Settings.KnownHosts
+	}
+	process, out, err := s.launch(plan, s.Log, theirs)
 	if err != nil {
 		return err
 	}

@@ -22,13 +22,13 @@ import (
 
 // Users are those that ldm runs programs as, apart so that none can read
 // another's memory.
-type Users struct{ Greeter, Session, X privs.User }
+type Users struct{ Greeter, Session, Probe, X privs.User }
 
 // LookupUsers finds the users that packaging has made.
 func LookupUsers() (Users, error) {
 	var u Users
 	for name, to := range map[string]*privs.User{
-		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-x": &u.X,
+		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-probe": &u.Probe, "_ldm-x": &u.X,
 	} {
 		var err error
 		if *to, err = privs.Lookup(name); err != nil {
@@ -47,7 +47,8 @@ type Config struct {
 	Client   config.Client
 	Users    Users
 	Worker   string   // path of ldm-session
-	Fence    []string // this program's command that becomes another user's; see Fence
+	Greeter  string   // path of our own greeter, which is confined; another is not
+	Fence    []string // this program's command that calls fence.Main
 	Room     []string // this program's command that calls room.Main
 	Home     []string // this program's command that calls home.Main
 	Log      *slog.Logger
