@@ -151,7 +151,7 @@ func newStation(t *testing.T, options ...option) *station {
 	s.must(s.Trust())
 	s.greeter, s.session, s.prober = s.uid("_ldm-greeter"), s.uid("_ldm-session"), s.uid("_ldm-probe")
 	t.Cleanup(func() {
-		if !strings.HasPrefix(t.Name(), "TestAttack") && strings.Contains(s.log.String(), "msg=refused") {
+		if !strings.HasPrefix(t.Name(), "TestAttack") && strings.Contains(s.log.String(), "rule=seccomp") {
 			t.Error("a fence refused what a program of ours needs")
 		}
 		if t.Failed() {
