@@ -7,6 +7,7 @@ import (
 
 	"goldm/internal/failure"
 	"goldm/ldm/apps"
+	"goldm/ldm/fence"
 	"goldm/ldm/localdisplay"
 	"goldm/ldm/wire"
 )
@@ -72,7 +73,7 @@ func (l *local) openDisplay() (err error) {
 	}
 	s, x := l.seat, l.screen()
 	l.display, err = localdisplay.Open(localdisplay.Config{
-		Program: append(s.fence(s.Users.Filter), s.Worker, "filter"),
+		Program: append(s.enclose(fence.Plan{Duty: fence.Plain, User: s.Users.Filter, Own: true}), s.Worker, "filter"),
 		User:    l.user.User, Folder: l.displays,
 		Display: x.Display, Cookie: x.Cookie,
 		Group: s.children, Output: l.logged, Log: l.log,

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"golang.org/x/sys/unix"
 
 	"goldm/internal/logs"
 	"goldm/internal/pulse"
 	"goldm/internal/supervise"
+	"goldm/ldm/fence"
 	"goldm/ldm/greetd"
 	"goldm/ldm/login"
 	"goldm/ldm/xserver"
@@ -60,9 +59,10 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		return err
 	}
 	defer beats.close()
-	process, err := s.children.Start(supervise.Command{
+	// Its own helpers, such as a bus, end with it.
+	process, err := s.start(s.greeterPlan(home, auth), supervise.Command{
 		Name:  "greeter",
-		Args:  slices.Concat(s.fence(s.Users.Greeter), s.Settings.Greeter),
+		Args:  s.Settings.Greeter,
 		Dir:   "/",
 		Files: []*os.File{theirs}, // descriptor 3
 		Env: append([]string{
@@ -70,9 +70,7 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 			greetd.PulseVariable + "=3", "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_SEAT=" + s.Name,
 			"PATH=" + os.Getenv("PATH"), "LANG=" + language(), "SHELL=/bin/sh",
 		}, words...),
-		// Its own helpers, such as a bus, end with it.
-		Namespaces: unix.CLONE_NEWPID,
-		Stdout:     file, Stderr: file,
+		Stdout: file, Stderr: file,
 	})
 	file.Close()
 	if err != nil {
@@ -91,6 +89,14 @@ func (s *Seat) runGreeter(ctx context.Context, after time.Duration, x *xserver.S
 		process.Stop(stopGrace)
 		return ctx.Err()
 	}
+}
+
+// greeterPlan confines our own greeter. A foreign one does what it likes, as its user.
+func (s *Seat) greeterPlan(home, auth string) fence.Plan {
+	if s.Settings.Greeter[0] != s.Greeter {
+		return fence.Plan{Duty: fence.Plain, User: s.Users.Greeter}
+	}
+	return fence.Plan{Duty: fence.Greeter, User: s.Users.Greeter, Home: home, Read: []string{auth}}
 }
 
 // greeterOutput returns an output for the greeter, and the words of its environment

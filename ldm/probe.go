@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"goldm/internal/pulse"
+	"goldm/ldm/fence"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
 )
@@ -43,7 +44,11 @@ func (s *Seat) runProbe(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	process, out, err := s.launch("probe", s.Log, theirs)
+	plan := fence.Plan{Duty: fence.Probe, User: s.Users.Probe}
+	if s.Settings.Discover {
+		plan.Read = s.Settings.KnownHosts
+	}
+	process, out, err := s.launch(plan, s.Log, theirs)
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,14 @@ import (
 
 // Users are those that ldm runs programs as, apart so that none can read
 // another's memory.
-type Users struct{ Greeter, Session, Filter, X privs.User }
+type Users struct{ Greeter, Session, Probe, Filter, X privs.User }
 
 // LookupUsers finds the users that packaging has made.
 func LookupUsers() (Users, error) {
 	var u Users
 	for name, to := range map[string]*privs.User{
-		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-filter": &u.Filter, "_ldm-x": &u.X,
+		"_ldm-greeter": &u.Greeter, "_ldm-session": &u.Session, "_ldm-probe": &u.Probe,
+		"_ldm-filter": &u.Filter, "_ldm-x": &u.X,
 	} {
 		var err error
 		if *to, err = privs.Lookup(name); err != nil {
@@ -53,7 +54,8 @@ type Config struct {
 
 	Users     Users
 	Worker    string       // path of ldm-session
-	Fence     []string     // this program's command that becomes another user's; see Fence
+	Greeter   string       // path of our own greeter, which is confined; another is not
+	Fence     []string     // this program's command that calls fence.Main
 	Room      []string     // this program's command that calls room.Main
 	Home      []string     // this program's command that calls home.Main
 	Pulse     pulse.Limits // of the signs of life of our programs; zero for the defaults

@@ -1,43 +1,58 @@
 package ldm
 
 import (
+	"cmp"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"syscall"
 
 	"goldm/internal/folder"
 	"goldm/internal/privs"
+	"goldm/internal/supervise"
+	"goldm/ldm/fence"
 )
 
-// fence returns the words that make the command after them run as u.
+// fence returns the words that make the command after them run as u, which may be root.
 func (s *Seat) fence(u privs.User) []string {
-	return append(s.Fence[:len(s.Fence):len(s.Fence)], strconv.Itoa(u.UID), strconv.Itoa(u.GID), strconv.Itoa(os.Getpid()))
+	return s.enclose(fence.Plan{Duty: fence.Plain, User: u, Keep: xCapabilities})
 }
 
-// Fence is the other end of Config.Fence: it takes the words that were put
-// after it (uid, gid, the daemon's pid, and the command) and becomes that
-// command. It returns only with an error.
-func Fence(args []string) error {
-	if len(args) < 4 {
-		return fmt.Errorf("fence: %d words", len(args))
+// enclose returns the words that make the command after them run by a plan.
+func (s *Seat) enclose(p fence.Plan) []string {
+	p.Parent = os.Getpid()
+	return slices.Concat(s.Fence, p.Words())
+}
+
+// start starts a command by a plan, in namespaces of its own. What the kernel refuses it is logged.
+func (s *Seat) start(p fence.Plan, c supervise.Command) (*supervise.Process, error) {
+	p.Own = true
+	c.Namespaces |= fence.Namespaces
+	if p.Duty == fence.Plain {
+		c.Args = slices.Concat(s.enclose(p), c.Args)
+		return s.children.Start(c)
 	}
-	var numbers [3]int
-	for i := range numbers {
-		n, err := strconv.Atoi(args[i])
-		if err != nil {
-			return fmt.Errorf("fence: %w", err)
-		}
-		numbers[i] = n
-	}
-	program, err := exec.LookPath(args[3])
+	refused, theirs, err := newRefusals(cmp.Or(c.Log, s.Log).With("process", c.Name))
 	if err != nil {
-		return err
+		for _, f := range c.Files {
+			f.Close()
+		}
+		return nil, err
 	}
-	command := append([]string{program}, args[4:]...)
-	return privs.Exec(privs.User{UID: numbers[0], GID: numbers[1]}, numbers[2], command)
+	c.Files = append(c.Files, theirs)
+	p.Report = 2 + len(c.Files)
+	c.Args = slices.Concat(s.enclose(p), c.Args)
+	process, err := s.children.Start(c)
+	if err != nil {
+		refused.close()
+		return nil, err
+	}
+	s.tasks.Go(func() {
+		<-process.Done()
+		refused.close()
+	})
+	return process, nil
 }
 
 // xUser is whom the X server runs as. Xorg wants root's console and devices

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +13,7 @@ import (
 	"goldm/internal/logs"
 	"goldm/internal/pulse"
 	"goldm/internal/supervise"
+	"goldm/ldm/fence"
 	"goldm/ldm/login"
 	"goldm/ldm/wire"
 )
@@ -80,7 +80,8 @@ func (s *Seat) launchWorker(w *worker) (*supervise.Process, *output, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	process, out, err := s.launch("worker", w.log, theirs)
+	plan := fence.Plan{Duty: fence.Worker, User: s.Users.Session, Read: s.Settings.KnownHosts}
+	process, out, err := s.launch(plan, w.log, theirs)
 	if err != nil {
 		conn.Close()
 		return nil, nil, err
@@ -89,24 +90,23 @@ func (s *Seat) launchWorker(w *worker) (*supervise.Process, *output, error) {
 	return process, out, nil
 }
 
-// launch starts ldm-session for a duty, with its end of a socketpair, which is
+// launch starts ldm-session for a plan's duty, with its end of a socketpair, which is
 // closed here in any case.
-func (s *Seat) launch(duty string, log *slog.Logger, theirs *os.File) (*supervise.Process, *output, error) {
+func (s *Seat) launch(plan fence.Plan, log *slog.Logger, theirs *os.File) (*supervise.Process, *output, error) {
+	duty := string(plan.Duty)
 	out, file, err := newFramedOutput(log.With("process", duty))
 	if err != nil {
 		theirs.Close()
 		return nil, nil, err
 	}
 	defer file.Close()
-	process, err := s.children.Start(supervise.Command{
+	process, err := s.start(plan, supervise.Command{
 		Name: duty, Log: log,
-		Args:  slices.Concat(s.fence(s.Users.Session), []string{s.Worker, duty}),
-		Env:   []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", logs.Child},
-		Dir:   "/",
-		Files: []*os.File{theirs},
-		// Workers, of two seats or of two logins, are one user: this way none
-		// sees another, and what one leaves behind ends with it.
-		Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+		Args:       []string{s.Worker, duty},
+		Env:        []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", logs.Child},
+		Dir:        "/",
+		Files:      []*os.File{theirs},
+		Namespaces: unix.CLONE_NEWIPC,
 		Stdout:     file, Stderr: file,
 	})
 	if err != nil {

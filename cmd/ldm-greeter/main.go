@@ -10,13 +10,12 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"goldm/greeter"
 	"goldm/greeter/gtk"
 	"goldm/internal/cli"
 	"goldm/internal/failure"
 	"goldm/internal/logs"
+	"goldm/internal/privs"
 	"goldm/internal/text"
 )
 
@@ -41,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	if chosen > 1 || chosen == 1 && !*ask {
 		return cli.Usagef("--secret, --visible and --notice go with --ask, one at a time")
 	}
-	if err := protect(); err != nil {
+	if err := privs.Conceal(); err != nil {
 		return err
 	}
 	switch {
@@ -63,18 +62,6 @@ func count(flags ...bool) int {
 		}
 	}
 	return n
-}
-
-// protect keeps what is typed out of core files and from other processes of the
-// same user: ptrace(2), proc(5).
-func protect() error {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("set not dumpable: %w", err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("core limit: %w", err)
-	}
-	return nil
 }
 
 // startWithin is how long GTK may take to start, from a network's file system on an old machine.

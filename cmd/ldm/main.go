@@ -16,8 +16,10 @@ import (
 
 	"goldm/internal/cli"
 	"goldm/internal/logs"
+	"goldm/internal/privs"
 	"goldm/ldm"
 	"goldm/ldm/config"
+	"goldm/ldm/fence"
 	"goldm/ldm/home"
 	"goldm/ldm/room"
 	"goldm/ldm/status"
@@ -39,7 +41,7 @@ func run(ctx context.Context, args []string) error {
 			{Name: "run", Summary: "run the seat, in the foreground (the default)", Run: runSeat},
 			{Name: "check", Summary: "print a client's effective settings, and what is wrong with the file", Run: check},
 			{Name: "status", Summary: "print what this computer's seat is doing", Run: printStatus},
-			{Name: "fence", Run: func(_ context.Context, args []string) error { return ldm.Fence(args) }},
+			{Name: "fence", Run: func(_ context.Context, args []string) error { return fence.Main(args) }},
 			{Name: "room", Run: func(_ context.Context, args []string) error { return room.Main(args) }},
 			{Name: "home", Run: func(_ context.Context, args []string) error { return home.Main(args) }},
 		},
@@ -61,6 +63,9 @@ func runSeat(ctx context.Context, args []string) error {
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("inherited descriptors: %w", err)
 	}
+	if err := errors.Join(privs.Conceal(), privs.Limit(ldm.Capabilities())); err != nil {
+		return err
+	}
 	client := config.ThisClient()
 	settings, fault := config.Load(paths(*file), client)
 	if settings == nil {
@@ -77,6 +82,9 @@ func runSeat(ctx context.Context, args []string) error {
 	for _, p := range settings.Warnings {
 		log.Warn("configuration", "warning", p.String())
 	}
+	for _, lack := range fence.Support() {
+		log.Warn("fences", "lack", lack)
+	}
 	users, err := ldm.LookupUsers()
 	if err != nil {
 		return err
@@ -86,11 +94,11 @@ func runSeat(ctx context.Context, args []string) error {
 	return ldm.Run(ctx, ldm.Config{
 		Name: seat, RunDir: runDir, Console: "/dev/console",
 		Settings: settings, Client: client, Users: users, ConfigFiles: paths(*file),
-		Worker: beside("ldm-session"),
-		Fence:  []string{"/proc/self/exe", "fence"},
-		Room:   []string{"/proc/self/exe", "room"},
-		Home:   []string{"/proc/self/exe", "home"},
-		Log:    log,
+		Worker: beside("ldm-session"), Greeter: beside("ldm-greeter"),
+		Fence: []string{"/proc/self/exe", "fence"},
+		Room:  []string{"/proc/self/exe", "room"},
+		Home:  []string{"/proc/self/exe", "home"},
+		Log:   log,
 	})
 }
 

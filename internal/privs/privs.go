@@ -5,6 +5,9 @@
 // thread of the daemon changes its user. The order is groups, gid, uid, and
 // then an assertion that none of it can be taken back (setresuid(2),
 // capabilities(7)).
+//
+// Limit is for ldm itself, which stays root: it keeps the capabilities that are
+// named and gives up the others.
 package privs
 
 import (
@@ -80,6 +83,10 @@ func Replace(parent int, folders, argv []string) error {
 	return fmt.Errorf("run %s: %w", argv[0], unix.Exec(argv[0], argv, os.Environ()))
 }
 
+// Bind does the rest of what Exec does before the program runs, to the calling
+// thread, which has changed its user.
+func Bind(parent int) error { return errors.Join(Seal(), DieWith(parent)) }
+
 // DieWith asks for SIGKILL when the parent dies. It comes after the change of user,
 // which takes that back: PR_SET_PDEATHSIG in prctl(2).
 func DieWith(parent int) error {
@@ -146,12 +153,20 @@ func assert(u User) error {
 	return nil
 }
 
-// Conceal makes this process unreadable for others of its own user: not
+// Opaque makes this process unreadable for others of its own user: not
 // dumpable, so no ptrace and no /proc/PID/mem (ptrace(2)), and no core file.
-// A program that will hold secrets calls it before it receives the first.
-func Conceal() error {
+func Opaque() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("not dumpable: %w", err)
+	}
+	return nil
+}
+
+// Conceal is Opaque with no core files of what this process starts, too. A program
+// that will hold secrets calls it before it receives the first.
+func Conceal() error {
+	if err := Opaque(); err != nil {
+		return err
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("core limit: %w", err)

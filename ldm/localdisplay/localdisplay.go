@@ -15,6 +15,7 @@ import (
 	"goldm/internal/privs"
 	"goldm/internal/supervise"
 	"goldm/internal/xauth"
+	"goldm/ldm/fence"
 	"goldm/ldm/wire"
 )
 
@@ -201,7 +202,7 @@ func (d *Display) start(theirs *os.File) (process *supervise.Process, done func(
 		Files: []*os.File{theirs},
 		// It reaches the X server by the path of its socket, for which it needs no
 		// network (unix(7)).
-		Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
+		Namespaces: fence.Namespaces | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
 		Stdout:     file, Stderr: file,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ import (
 	"goldm/internal/x11"
 	"goldm/internal/x11/xtest"
 	"goldm/internal/xauth"
-	"goldm/ldm"
+	"goldm/ldm/fence"
 	"goldm/ldm/localdisplay"
 	"goldm/ldm/wire"
 	"goldm/session/filter"
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 	var err error
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "fence":
-		err = ldm.Fence(os.Args[2:])
+		err = fence.Main(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "filter":
 		var conn *wire.Conn
 		if conn, err = wire.Filter(os.NewFile(3, "ldm")); err == nil {
@@ -112,9 +113,9 @@ func open(t *testing.T, program ...string) *screen {
 	log := slog.New(slog.NewTextHandler(&s.log, nil))
 	group := supervise.NewGroup(log)
 	if program == nil {
-		program = []string{
-			"/proc/self/exe", "fence", strconv.Itoa(fenced.UID), strconv.Itoa(fenced.GID), strconv.Itoa(os.Getpid()), "/proc/self/exe", "filter",
-		}
+		plan := fence.Plan{Duty: fence.Plain, User: fenced, Parent: os.Getpid(), Own: true}
+		program = slices.Concat([]string{"/proc/self/exe", "fence"}, plan.Words(), []string{"/proc/self/exe", "filter"})
+
 	}
 	s.Display, err = localdisplay.Open(localdisplay.Config{
 		Program: program, User: local, Folder: s.folder, Display: s.x.Display, Cookie: s.x.Cookie,

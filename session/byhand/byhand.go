@@ -13,6 +13,7 @@ import (
 	"goldm/internal/cli"
 	"goldm/internal/failure"
 	"goldm/internal/logs"
+	"goldm/internal/privs"
 	"goldm/internal/xauth"
 	"goldm/session"
 	"goldm/session/x11"
@@ -30,6 +31,9 @@ func Run(ctx context.Context, args []string) error {
 	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelDebug
+	}
+	if err := privs.Opaque(); err != nil {
+		return err
 	}
 	log, closeLog := logs.Open(os.Stderr, level)
 	defer closeLog()

@@ -45,6 +45,8 @@ type probe struct {
 	news  chan news
 	tasks sync.WaitGroup
 	found *discovery // nil where servers are not to be discovered
+
+	end context.CancelCauseFunc // ends Run with an error
 }
 
 // news is something new about a server.
@@ -61,10 +63,10 @@ func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
 	if err := privs.Conceal(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(stop)
-	p := &probe{conn: conn, log: log, news: make(chan news)}
+	ctx, end := context.WithCancelCause(stop)
+	p := &probe{conn: conn, log: log, news: make(chan news), end: end}
 	defer p.tasks.Wait()
-	defer cancel()
+	defer end(nil)
 	context.AfterFunc(ctx, func() { conn.Close() }) // which ends what waits for ldm
 	watch, err := told(conn)
 	if stop.Err() != nil || errors.Is(err, io.EOF) {
@@ -78,12 +80,16 @@ func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
 	}
 	p.tasks.Go(func() {
 		answerPings(conn) // until ldm hangs up
-		cancel()
+		end(nil)
 	})
 	for _, name := range watch.Servers {
 		p.begin(ctx, name, p.found != nil)
 	}
-	return p.report(ctx, watch.Servers)
+	err = p.report(ctx, watch.Servers)
+	if cause := context.Cause(ctx); stop.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // begin watches one more server; where it is asked for others they count.
@@ -120,6 +126,10 @@ func answerPings(conn *wire.Conn) {
 func (p *probe) watch(ctx context.Context, server string) {
 	state := wire.Unknown
 	for pause := rand.N(first); wait(ctx, pause); pause = again(state) {
+		if err := canName(); err != nil {
+			p.end(err)
+			return
+		}
 		seen, err := ask(ctx, server)
 		if ctx.Err() != nil {
 			return

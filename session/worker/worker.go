@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"goldm/internal/failure"
+	"goldm/internal/privs"
 	"goldm/internal/text"
 	"goldm/ldm/wire"
 	"goldm/session"
@@ -30,7 +31,7 @@ type worker struct {
 // or the session has ended and ldm knows why, or ldm has hung up, or ctx has
 // ended, which does the same.
 func Run(stop context.Context, conn *wire.Conn, log *slog.Logger) error {
-	if err := fence(); err != nil {
+	if err := privs.Conceal(); err != nil {
 		conn.Close()
 		return err
 	}

@@ -67,7 +67,7 @@ func (o options) programs(names ...string) []string {
 // server's.
 func (l *lab) addUsers(ctx context.Context) error {
 	err := errors.Join(
-		l.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-filter", "_ldm-x"),
+		l.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-probe", "_ldm-filter", "_ldm-x"),
 		l.Client.AddUser(ctx, clientUser, password),
 		l.Server.AddUser(ctx, serverUser, password),
 	)

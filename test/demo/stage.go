@@ -77,7 +77,7 @@ func (s *stage) prepareServer(ctx context.Context) error {
 }
 
 func (s *stage) prepareClient(ctx context.Context) error {
-	if err := s.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-filter", "_ldm-x"); err != nil {
+	if err := s.Client.AddSystemUsers(ctx, "_ldm-greeter", "_ldm-session", "_ldm-probe", "_ldm-filter", "_ldm-x"); err != nil {
 		return err
 	}
 	return s.Trust()

@@ -64,6 +64,14 @@ func TestTypedLogin(t *testing.T) {
 	s.loginByTyping()
 }
 
+// GTK and glibc of the next release work within the fences, too.
+func TestTypedLoginOnDebian13(t *testing.T) {
+	s := newStation(t, func(c *testbed.Config) { c.Suite = "trixie" })
+	s.configure(xvfb, "LDM_SESSION=icewm-session")
+	s.start()
+	s.loginByTyping()
+}
+
 // Xorg is the default; without a graphics card it drives a dummy.
 func TestTypedLoginOnXorg(t *testing.T) {
 	s := newStation(t)

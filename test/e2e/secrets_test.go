@@ -95,10 +95,17 @@ func (s *station) opaque(user string, p testbed.Process) {
 	}
 	status, err := s.Client.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/status")
 	s.must(err)
-	for _, want := range []string{"NoNewPrivs:\t1\n", "CapEff:\t0000000000000000\n", "Groups:\t \n"} {
+	own := strconv.Itoa(s.gid(user))
+	for _, want := range []string{
+		"NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "CapBnd:\t0000000000000000\n",
+		"Groups:\t" + own + " \n",
+	} {
 		if !bytes.Contains(status, []byte(want)) {
 			s.t.Errorf("%v has no %q", p, want)
 		}
+	}
+	if bytes.Contains(status, []byte("Gid:\t"+own+"\t")) {
+		s.t.Errorf("%v shares its group with others of its user", p)
 	}
 }
 

@@ -156,7 +156,7 @@ func TestProbeIsFenced(t *testing.T) {
 	if len(probes) != 1 {
 		t.Fatalf("probes: %v", probes)
 	}
-	s.opaque("_ldm-session", probes[0])
+	s.opaque("_ldm-probe", probes[0])
 	s.signal(probes[0], "KILL")
 	settle(t, "another probe runs", func() bool {
 		again := running(t, s.Client, s.probe)
@@ -167,6 +167,26 @@ func TestProbeIsFenced(t *testing.T) {
 	if left := running(t, s.Client, everything); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// A fence is about files: where another one takes the place of the name servers' a new probe takes that of the old.
+func TestProbeFollowsTheNetwork(t *testing.T) {
+	s := newStation(t)
+	s.configure(xvfb, `LDM_SERVER="server server:2224"`)
+	s.start()
+	s.sees(map[string]string{"server": "up", "server:2224": "down"})
+	first := running(t, s.Client, s.probe)
+	if len(first) != 1 {
+		t.Fatalf("probes: %v", first)
+	}
+	s.must(s.Client.WriteFile("/etc/resolv.conf.new", []byte("nameserver 192.0.2.1\n"), 0o644))
+	_, err := s.Client.Output(t.Context(), "mv", "/etc/resolv.conf.new", "/etc/resolv.conf")
+	s.must(err)
+	settle(t, "another probe runs", func() bool { // when it asks the server that is down again
+		again := running(t, s.Client, s.probe)
+		return len(again) == 1 && again[0].PID != first[0].PID
+	})
+	s.sees(map[string]string{"server": "up", "server:2224": "down"})
 }
 
 // What a probe leaves in sshd's log is no error.
