@@ -40,6 +40,36 @@ func (s *station) besiege(number int, network, address string) (end func()) {
 	}
 }
 
+// churn has ben open connections as fast as a program can, of which the last 200 stay open.
+func (s *station) churn(network, address string) (end func()) {
+	s.t.Helper()
+	s.must(s.Server.WriteFile("/var/lib/churn", []byte(`use Socket;
+my ($network, $address) = @ARGV;
+my ($family, $to) = (PF_INET, "");
+if ($network eq "unix") { $family = PF_UNIX; $address =~ s/^@/\0/; $to = pack_sockaddr_un($address); }
+else { my ($host, $port) = split /:/, $address; $to = pack_sockaddr_in($port, inet_aton($host)); }
+$| = 1;
+my @held;
+for (my $n = 1; ; $n++) {
+	socket(my $s, $family, SOCK_STREAM, 0) or next;
+	connect($s, $to) or next;
+	push @held, $s;
+	shift @held if @held > 200;
+	print "$n\n" if $n % 1000 == 0;
+}
+`), 0o644))
+	c := s.Server.Command(s.t.Context(), "ben", "perl", "/var/lib/churn", network, address)
+	said := newJournal()
+	c.Stdout, c.Stderr = said, said
+	s.must(c.Start())
+	said.wait(s.t, 0, "1000\n")
+	return func() {
+		c.Process.Kill()
+		c.Wait()
+		s.t.Logf("connections: %s", said.String()[strings.LastIndex(strings.TrimSpace(said.String()), "\n")+1:])
+	}
+}
+
 // opens checks that a program of anna's session finds its display within a second or so.
 func (s *station) opens(when string) {
 	s.t.Helper()
@@ -72,6 +102,12 @@ func TestAttackLockOut(t *testing.T) {
 				s.rootOpens()
 				end()
 			}
+			end := s.churn(network, address)
+			for range 5 {
+				s.opens("beside new ones all the time")
+			}
+			s.rootOpens()
+			end()
 			s.opens("after it")
 			s.benIsRefused(way)
 		})
