@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // ping asks the server for a sign of life where it gave none for a while. The
 // request is OpenSSH's own; any answer does (OpenSSH's PROTOCOL, section 2, and
@@ -20,6 +23,24 @@ func (c *Client) ping() {
 		if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err != nil {
 			return
 		}
+	}
+}
+
+// Answers tells whether the server is there although something on it is silent. It waits, where the connection may be
+// lost, until that is known, within Dead and Ping of the server's last word, or ctx ends.
+func (c *Client) Answers(ctx context.Context) bool {
+	if c.line.silence() < 2*c.limits.Ping {
+		return true
+	}
+	late := time.NewTimer(c.limits.Dead + c.limits.Ping)
+	defer late.Stop()
+	select {
+	case <-c.done:
+		return false
+	case <-ctx.Done():
+		return false
+	case <-late.C:
+		return true
 	}
 }
 

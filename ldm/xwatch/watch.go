@@ -27,18 +27,18 @@ const samples = 20
 // maxMisses is how many judgements in a row find that the server hangs.
 const maxMisses = 2
 
-// Watch asks the server at each interval. It returns nil at the end of ctx or where the server cannot be watched,
+// Watch asks the server at once, and then at each interval. It returns nil at the end of ctx or where the server cannot be watched,
 // and pulse.ErrHung where it hangs.
 func Watch(ctx context.Context, c Config) error {
 	w := &watcher{Config: c, line: &line{config: c}}
 	defer w.line.close()
 	defer w.loud()
 	for {
-		if !sleep(ctx, c.Limits.Every) {
-			return nil
-		}
 		if err := w.question(ctx); err != nil || ctx.Err() != nil || w.line.foreign {
 			return err
+		}
+		if !sleep(ctx, c.Limits.Every) {
+			return nil
 		}
 	}
 }

@@ -91,10 +91,12 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 	}
 	end.Follow(ctx, process)
 	offer.sound.LeaveTo(end.Agent())
+	lost := false
 	select {
 	case <-process.Exited():
 		drain(client, process)
 	case <-end.Hung():
+		lost = !client.Answers(ctx)
 		client.Close()
 	case <-ctx.Done():
 		awaitExit(process)
@@ -104,7 +106,7 @@ func (r *run) runDesktop(ctx context.Context, client *session.Client) error {
 		return failed(context.Cause(ctx))
 	}
 	end.Close()
-	return r.verdict(process.Result(), end)
+	return r.verdict(process.Result(), end, lost)
 }
 
 // desktopLine is the command line that starts the desktop, with more in its environment.
@@ -118,8 +120,8 @@ func (r *run) desktopLine(more map[string]string) (string, error) {
 }
 
 // verdict makes our exit status of how the desktop ended, and says why.
-func (r *run) verdict(result error, end *far.End) error {
-	if sentence := cmp.Or(end.Unwelcome(), end.Broken(r.target.host), end.Darkened(r.target.host)); sentence != "" {
+func (r *run) verdict(result error, end *far.End, lost bool) error {
+	if sentence := cmp.Or(end.Unwelcome(), end.Broken(r.target.host, lost), end.Darkened(r.target.host)); sentence != "" {
 		return failed(failure.New(result, "%s", sentence))
 	}
 	if said := text.Harmless(end.Complaints(), maxComplaints); result != nil && said != "" {

@@ -40,15 +40,22 @@ func (e *End) sayPings(ctx context.Context, due <-chan struct{}) {
 // Hung is closed when the agent has stopped answering. What it has left to say will not come.
 func (e *End) Hung() <-chan struct{} { return e.hung }
 
-// Broken returns, after Close, a sentence where the server's part of the session stopped working, or took this
-// computer for gone.
-func (e *End) Broken(server string) string {
+// IsHung tells whether the agent has stopped answering.
+func (e *End) IsHung() bool {
 	select {
 	case <-e.hung:
-		return fmt.Sprintf("The session on the server %s stopped answering and was ended. Log in again.", server)
+		return true
 	default:
+		return false
 	}
+}
+
+// Broken returns, after Close, a sentence where the server's part of the session stopped working, or took this
+// computer for gone. With lost set the connection itself was lost, and an agent that is silent is not to blame.
+func (e *End) Broken(server string, lost bool) string {
 	switch {
+	case e.IsHung() && !lost:
+		return fmt.Sprintf("The session on the server %s stopped answering and was ended. Log in again.", server)
 	case e.broken:
 		return fmt.Sprintf("A part of the session on the server %s stopped answering, which ended it. Log in again.", server)
 	case e.silent:

@@ -111,7 +111,7 @@ func TestReasons(t *testing.T) {
 		close(p)
 		e.Close()
 		cancel()
-		if got := e.Broken("server"); (got == "") != (want == "") || !strings.Contains(got, want) {
+		if got := e.Broken("server", true); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%+v: %q", ended, got)
 		}
 	}

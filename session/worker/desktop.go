@@ -77,6 +77,7 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	}
 	began := time.Now()
 	w.awaitExit(ctx, process, end)
+	lost := end.IsHung() && !client.Answers(ctx)
 	apps.tellLogoutAction(ctx)
 	offered.Remove()
 	if homes.isOpen() && loggedOut(process) {
@@ -88,7 +89,7 @@ func (w *worker) runDesktop(ctx context.Context, client *session.Client, login *
 	result := process.Wait()
 	end.Close()
 	ended := verdict(result, client.Server(), time.Since(began), end.Complaints())
-	ended.Sentence = cmp.Or(end.Unwelcome(), end.Broken(client.Server()), end.Darkened(client.Server()), ended.Sentence)
+	ended.Sentence = cmp.Or(end.Unwelcome(), end.Broken(client.Server(), lost), end.Darkened(client.Server()), ended.Sentence)
 	if end.Drained() {
 		ended.Sentence = fmt.Sprintf("The server %s takes no new logins now. Choose another one, or try again later.", client.Server())
 	}
