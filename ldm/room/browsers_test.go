@@ -25,7 +25,7 @@ func TestBrowsers(t *testing.T) {
 			r := open(t, nil)
 			defer r.Close()
 			home := r.Runtime() + "/home"
-			got := output(t, r, "export HOME="+home+"; mkdir -p $HOME/profile; "+script+" 2>&1", Command{Network: true, Bounded: true, Folder: home})
+			got := output(t, r, "export HOME="+home+"; mkdir -p $HOME/profile; "+script+" 2>&1", Command{Bounded: true, Folder: home})
 			if !strings.Contains(got, "<p>six times seven</p>") && !strings.HasSuffix(got, "PNG") || strings.Contains(got, "No usable sandbox") {
 				t.Errorf("got\n%s", got)
 			}
