@@ -190,6 +190,20 @@ func TestAttackAcrossXServers(t *testing.T) {
 
 func (s *station) greeters(p testbed.Process) bool { return p.UID == s.greeter && p.State != "Z" }
 
+// packet reads what ldm tells a worker, and answers its pings.
+func (s *station) packet(w *os.File) string {
+	s.t.Helper()
+	for b := make([]byte, wire.MaxPacket); ; {
+		n, _, err := unix.Recvfrom(int(w.Fd()), b, 0)
+		s.must(err)
+		said := string(b[:n])
+		if !strings.HasPrefix(said, `{"type":"ping"`) {
+			return said
+		}
+		s.must(unix.Send(int(w.Fd()), []byte(strings.Replace(said, "ping", "pong", 1)), unix.MSG_NOSIGNAL))
+	}
+}
+
 // A worker that was taken over before the login has no display: no message has the cookie of the
 // login screen's X server, ever, nor any other before the greeter is gone.
 func TestAttackWorkerWantsTheDisplay(t *testing.T) {
@@ -207,10 +221,7 @@ func TestAttackWorkerWantsTheDisplay(t *testing.T) {
 	defer w.Close()
 	packet := func(wanted string) string {
 		t.Helper()
-		b := make([]byte, wire.MaxPacket)
-		n, _, err := unix.Recvfrom(int(w.Fd()), b, 0)
-		s.must(err)
-		said := string(b[:n])
+		said := s.packet(w)
 		for _, secret := range []string{string(greeter.cookie), hex.EncodeToString(greeter.cookie), base64.StdEncoding.EncodeToString(greeter.cookie)} {
 			if strings.Contains(said, secret) {
 				t.Errorf("the worker is told the greeter's cookie: %s", said)

@@ -101,13 +101,12 @@ func TestAttackFirstXServer(t *testing.T) {
 		x := s.xServer()
 		mark = s.log.mark()
 		s.endWithHungX()
-		s.signal(x, "KILL")
 		s.backAtLogin(mark, x)
 		settle(t, name+": anna's processes are gone", func() bool { return len(s.anna()) == 0 })
 	}
 }
 
-// endWithHungX ends a session whose X server takes no TERM.
+// endWithHungX ends a session whose X server is stopped. ldm wakes it to end it.
 func (s *station) endWithHungX() {
 	s.t.Helper()
 	s.signal(s.xServer(), "STOP") // the session cannot end in order then
