@@ -27,7 +27,7 @@ func TestDiscovery(t *testing.T) {
 		s.must(s.Server.WriteFile(path, fmt.Appendf(nil, "cluster = etcd\nendpoints = http://127.0.0.1:2379\nname = server%d\naddress = %s\nlisten-http = :%d\n", i, host, 9572+i), 0o644))
 		serve := []string{"ltsp-server-agent", "serve", "--config", path}
 		if i > 0 { // with a folder of its own for the socket, as on another machine
-			serve = append([]string{"unshare", "--mount", "sh", "-c", `mkdir -p /run/ltsp-server-agent && mount -t tmpfs tmpfs /run/ltsp-server-agent && exec "$@"`, "sh"}, serve...)
+			serve = append([]string{"unshare", "--mount", "sh", "-c", `mkdir -p /run/ltsp-server-agent && mount -t tmpfs -o mode=0755 tmpfs /run/ltsp-server-agent && exec "$@"`, "sh"}, serve...)
 		}
 		run(serve...)
 	}
