@@ -238,7 +238,7 @@ func TestAttackFullWindows(t *testing.T) {
 	const (
 		all      = 240
 		survive  = 32  // StalledLimit
-		mostPeak = 250 // MiB: the windows, twice for garbage, and both buffers of each program
+		mostPeak = 250 * memoryFactor // MiB: the windows, twice for garbage, and both buffers of each program
 	)
 	attack(t, 0, func(e *sshtest.Exec, c *carried) error {
 		programs, err := openAll(e, all+1)
@@ -287,7 +287,7 @@ func TestAttackSmallPackets(t *testing.T) {
 	const (
 		some     = 8
 		inUse    = 24 << 20
-		mostPeak = 90 // MiB
+		mostPeak = 90 * memoryFactor // MiB
 	)
 	attack(t, inUse, func(e *sshtest.Exec, c *carried) error {
 		programs, err := openAll(e, some+1)

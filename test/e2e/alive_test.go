@@ -297,7 +297,6 @@ func TestAttackHeldServer(t *testing.T) {
 	s.configure(xvfb)
 	s.start()
 	s.title("User name")
-	x := s.xServer()
 	hold := func() {
 		t.Helper()
 		mark, release := s.log.mark(), s.grab()
@@ -318,6 +317,7 @@ func TestAttackHeldServer(t *testing.T) {
 	}
 	s.login("anna", password, "icewm-session")
 	s.waitWindow("icewm")
+	x := s.xServer()
 	hold()
 	s.waitWindow("icewm")
 	if now := s.xServer(); now.PID != x.PID || len(s.anna()) == 0 {
