@@ -237,7 +237,7 @@ func attack(t *testing.T, most uint64, programs func(e *sshtest.Exec, c *carried
 func TestAttackFullWindows(t *testing.T) {
 	const (
 		all      = 240
-		survive  = 32  // StalledLimit
+		survive  = 32                 // StalledLimit
 		mostPeak = 250 * memoryFactor // MiB: the windows, twice for garbage, and both buffers of each program
 	)
 	attack(t, 0, func(e *sshtest.Exec, c *carried) error {
