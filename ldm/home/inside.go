@@ -174,13 +174,7 @@ func (p *plan) place() (int, error) {
 	if err := os.MkdirAll(p.Point, 0o755); err != nil {
 		return 0, err
 	}
-	fd, err := unix.Openat2(unix.AT_FDCWD, p.Point, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err != nil {
-		return 0, &os.PathError{Op: "open", Path: p.Point, Err: err}
-	}
-	return fd, nil
+	return room.OpenDir(p.Point)
 }
 
 // mountOn mounts on a folder that is open: no path is looked up twice.

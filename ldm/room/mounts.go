@@ -127,7 +127,7 @@ func runtimeOf() []string {
 
 // isDir reports whether there is a folder, with no link on the way.
 func isDir(path string) bool {
-	fd, err := openDir(path)
+	fd, err := OpenDir(path)
 	if err == nil {
 		unix.Close(fd)
 	}

@@ -80,7 +80,7 @@ func (p *plan) setExtra(point, folder string) error {
 	if err := os.MkdirAll(point, 0o755); err != nil {
 		return err
 	}
-	dir, err := openDir(folder)
+	dir, err := OpenDir(folder)
 	if err != nil {
 		return nil // there is none, or a link is in the way: the room decides
 	}
@@ -91,8 +91,9 @@ func (p *plan) setExtra(point, folder string) error {
 	return mount("", point, "", unix.MS_SHARED, "")
 }
 
-// openDir opens a folder by a path without symbolic links.
-func openDir(path string) (int, error) {
+// OpenDir opens a folder, O_PATH, by a path without symbolic links (openat2(2)). The
+// descriptor is the caller's.
+func OpenDir(path string) (int, error) {
 	fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	})
